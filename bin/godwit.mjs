@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// Only syntax that old Node parses stands here, so that it can refuse itself in one line.
+import process from "node:process";
+
+const needed = 24;
+
+if (Number.parseInt(process.versions.node, 10) < needed) {
+  process.stderr.write(
+    "godwit: node_too_old: Node.js " +
+      process.versions.node +
+      " is too old; run it with Node.js " +
+      needed +
+      " or later\n",
+  );
+  process.exitCode = 2;
+} else {
+  import("../dist/cli/main.js")
+    .then(function run(cli) {
+      return cli.main(process.argv.slice(2));
+    })
+    .then(
+      function end(exitCode) {
+        if (typeof exitCode === "number") process.exitCode = exitCode;
+        return exitCode;
+      },
+      function refuse(error) {
+        const isNotBuilt = error.code === "ERR_MODULE_NOT_FOUND" && String(error.message).indexOf("cli/main.js") >= 0;
+        const what = isNotBuilt ? "dist/ is not built; run: npm run build" : error.stack;
+        process.stderr.write("godwit: internal: " + what + "\n");
+        process.exitCode = 4;
+      },
+    );
+}
