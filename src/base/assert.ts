@@ -1,5 +1,5 @@
 /** A broken assumption of ours, never the operator's mistake: it ends the process rather than the data. */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = "AssertionError";
 }
 

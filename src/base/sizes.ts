@@ -1,0 +1,59 @@
+import { GodwitError } from "./errors.ts";
+
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+/** `64MiB`, `50MB`, `1048576`: decimal and binary units by their names. @throws usage */
+export function parseBytes(text: string): number {
+  const parsed = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim());
+  const unit = parsed === null ? undefined : units[(parsed[2] ?? "").toLowerCase()];
+  const bytes = parsed === null || unit === undefined ? Number.NaN : Math.round(Number(parsed[1]) * unit);
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) {
+    throw new GodwitError("usage", {
+      disposition: "fatal",
+      what: `${text} is no size`,
+      hint: "Write a number with a unit, such as 64MiB or 50MB. KB, MB and GB are decimal; KiB, MiB and GiB binary.",
+    });
+  }
+  return bytes;
+}
+
+/** `50MB/s`. @throws usage */
+export function parseRate(text: string): number {
+  return parseBytes(text.trim().replace(/\/s$/i, ""));
+}
+
+const shown = ["B", "KB", "MB", "GB", "TB", "PB"] as const;
+
+/** Decimal, three digits: `1.23 GB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (Math.abs(value) >= 999.5 && unit < shown.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const text = unit === 0 ? String(value) : value.toPrecision(3);
+  return `${text} ${shown[unit] ?? ""}`;
+}
+
+/** `1 h 02 min`, `3 min 20 s`, `4.2 s`. */
+export function formatDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}

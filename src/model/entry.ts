@@ -1,0 +1,99 @@
+import type { BytePath } from "./path.ts";
+
+/** What a source lists. Devices, sockets and pipes are never entries: a source lists them as problems. */
+export type EntryKind = "file" | "directory" | "symlink" | "hardlink";
+
+/** What the source said that an entry is when it was planned. Every later read checks it. */
+export type Version = StatVersion | ObjectVersion;
+
+export interface StatVersion {
+  readonly kind: "stat";
+  readonly inode: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+export interface ObjectVersion {
+  readonly kind: "object";
+  /** As the store gives it, without the quotes. */
+  readonly etag: string;
+  /** Null where the bucket keeps no versions. */
+  readonly versionId: string | null;
+  readonly modifiedMs: number;
+}
+
+/** POSIX attributes. A source that has none (an object without our metadata) gives null in their place. */
+export interface Attributes {
+  /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeNs: bigint;
+}
+
+export interface Entry {
+  readonly path: BytePath;
+  readonly kind: EntryKind;
+  /** 0 for everything but a file. A hard link is listed with its file's size, and planned with 0 where it stays a link. */
+  readonly sizeBytes: number;
+  readonly version: Version;
+  readonly attributes: Attributes | null;
+  /** A symlink's text, or the path of the first name of a hard-linked file; else null. */
+  readonly link: BytePath | null;
+  /** The file takes less room than its size: holes are kept as holes. */
+  readonly sparse: boolean;
+}
+
+/**
+ * Where an entry ends. Each listed entry ends in exactly one of these; the last three belong to `godwit check` alone.
+ * The order is stored: append only.
+ */
+export const outcomes = [
+  "verified",
+  "identical",
+  "unchanged",
+  "filtered",
+  "unsupported",
+  "changed",
+  "vanished",
+  "failed",
+  "missing",
+  "extra",
+  "different",
+] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** What the proof of an entry's source bytes rests on. The order is stored: append only. */
+export const evidences = ["none", "one_read", "second_read", "store_checksum", "manifest", "size_and_mtime"] as const;
+export type Evidence = (typeof evidences)[number];
+
+/** Where the bytes of a read-back came from: the medium itself, the page cache, or a store's own answer. */
+export type ReadFrom = "medium" | "cache" | "store";
+
+/** Outcomes that let a job end `complete`. */
+export function isProven(outcome: Outcome): boolean {
+  return outcome === "verified" || outcome === "identical" || outcome === "unchanged" || outcome === "filtered";
+}
+
+export function sameVersion(a: Version, b: Version): boolean {
+  if (a.kind === "stat") {
+    return b.kind === "stat" && a.inode === b.inode && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+  }
+  return b.kind === "object" && a.etag === b.etag && (a.versionId ?? null) === (b.versionId ?? null);
+}
+
+export function sameAttributes(a: Attributes, b: Attributes | null): boolean {
+  return b !== null && a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.mtimeNs === b.mtimeNs;
+}
+
+/** A stable text of a version: part of staging names, Merkle leaves and the report. */
+export function versionText(version: Version): string {
+  if (version.kind === "stat") return `stat:${version.inode}:${version.mtimeNs}:${version.ctimeNs}`;
+  return `object:${version.etag}:${version.versionId ?? ""}`;
+}
+
+/** The time by which `--compare mtime` judges: the kept modification time, else the store's. */
+export function modifiedNs(entry: Entry): bigint {
+  if (entry.attributes !== null) return entry.attributes.mtimeNs;
+  return entry.version.kind === "stat" ? entry.version.mtimeNs : BigInt(entry.version.modifiedMs) * 1_000_000n;
+}

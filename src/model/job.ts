@@ -1,0 +1,131 @@
+import type { ErrorRecord } from "../base/errors.ts";
+import type { Instant, JobId, JobTraits } from "./chunk.ts";
+import { type Outcome, outcomes } from "./entry.ts";
+
+export type JobStatus =
+  | "pending"
+  | "planning"
+  | "running"
+  | "paused"
+  | "reconciling"
+  | "complete"
+  | "failed"
+  | "cancelled";
+
+export function isFinal(status: JobStatus): boolean {
+  return status === "complete" || status === "failed" || status === "cancelled";
+}
+
+/** How an S3-compatible store is reached; never a secret. */
+export interface S3Options {
+  readonly endpoint: string | null;
+  readonly region: string | null;
+  readonly pathStyle: boolean;
+  readonly profile: string | null;
+}
+
+export type Durability = "fsync" | "none";
+
+/** What a job is asked to do: stored as JSON with the job; a resumed job must be given the same. */
+export interface JobSpec {
+  readonly kind: "copy" | "sync" | "check";
+  /** URLs in their canonical form; credentials are never part of them. */
+  readonly source: string;
+  readonly target: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** SHA-256 of the `--files-from` list, so that a resumed job is seen to use another list; null without one. */
+  readonly filesFrom: { readonly path: string; readonly sha256: string } | null;
+  readonly compare: "content" | "mtime";
+  readonly links: "preserve" | "follow" | "skip";
+  readonly durability: Durability;
+  readonly verify: "readback" | "checksum";
+  readonly sourceEvidence:
+    | { readonly type: "none" | "store" | "prehash" }
+    | { readonly type: "manifest"; readonly path: string; readonly sha256: string };
+  readonly fileDigest: boolean;
+  readonly reconcile: boolean;
+  readonly delete: boolean;
+  readonly maxDelete: number | null;
+  readonly chunkBytes: number;
+  readonly s3: S3Options;
+  readonly traits: JobTraits;
+}
+
+/** Changed from outside while a job runs, by another process on the same state. */
+export type Wish = "pause" | "cancel" | null;
+
+export interface Job {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly status: JobStatus;
+  readonly wish: Wish;
+  readonly createdAt: Instant;
+  readonly startedAt: Instant | null;
+  readonly endedAt: Instant | null;
+  /** How many processes have led this job: 1 for one that was never resumed. */
+  readonly runs: number;
+  readonly planCursor: string | null;
+  readonly planDone: boolean;
+  readonly phase: number;
+  readonly counters: Counters;
+  readonly failure: ErrorRecord | null;
+}
+
+/**
+ * Sums over a job. Additive: a completion appends a delta to the inbox, a checkpoint folds the inbox into the job.
+ * `entries` and `bytes` of every outcome together equal `listed`, or the job is not complete.
+ */
+const counterNames = [
+  "listedEntries",
+  "listedBytes",
+  "chunksTotal",
+  "chunksDone",
+  "sourceBytesRead",
+  "targetBytesWritten",
+  "targetBytesRead",
+  "bytesTransferred",
+  "bytesVerified",
+  "retries",
+  "mismatches",
+  "deleted",
+  "losses",
+  ...outcomes.flatMap((outcome) => [`entries:${outcome}`, `bytes:${outcome}`] as const),
+] as const;
+export type CounterName =
+  | "listedEntries"
+  | "listedBytes"
+  | "chunksTotal"
+  | "chunksDone"
+  | "sourceBytesRead"
+  | "targetBytesWritten"
+  | "targetBytesRead"
+  | "bytesTransferred"
+  | "bytesVerified"
+  | "retries"
+  | "mismatches"
+  | "deleted"
+  | "losses"
+  | `entries:${Outcome}`
+  | `bytes:${Outcome}`;
+export type Counters = Readonly<Partial<Record<CounterName, number>>>;
+
+export function addCounters(a: Counters, b: Counters): Counters {
+  const sum: Partial<Record<CounterName, number>> = { ...a };
+  for (const name of counterNames) {
+    const more = b[name];
+    if (more !== undefined && more !== 0) sum[name] = (sum[name] ?? 0) + more;
+  }
+  return sum;
+}
+
+/** What the job's end must show; null when the sums explain every entry. */
+export function unexplained(counters: Counters): { readonly entries: number; readonly bytes: number } | null {
+  let entries = counters.listedEntries ?? 0;
+  let bytes = counters.listedBytes ?? 0;
+  for (const outcome of outcomes) {
+    entries -= counters[`entries:${outcome}`] ?? 0;
+    bytes -= counters[`bytes:${outcome}`] ?? 0;
+  }
+  return entries === 0 && bytes === 0 ? null : { entries, bytes };
+}

@@ -1,0 +1,36 @@
+import type { Counters } from "./job.ts";
+
+const names = ["sourceBytesRead", "targetBytesWritten", "targetBytesRead", "retries"] as const;
+type MeterName = (typeof names)[number];
+
+/**
+ * Counts what really moved, live: a lane adds, the display and the Store read. Over shared memory where the lane is a
+ * thread; each cell has one writer, so plain adds are enough.
+ */
+export class Meter {
+  readonly #cells: Float64Array;
+
+  constructor(buffer: ArrayBufferLike = new ArrayBuffer(Meter.byteLength)) {
+    this.#cells = new Float64Array(buffer, 0, names.length);
+  }
+
+  static readonly byteLength = names.length * Float64Array.BYTES_PER_ELEMENT;
+
+  add(name: MeterName, amount: number): void {
+    const at = names.indexOf(name);
+    this.#cells[at] = (this.#cells[at] as number) + amount;
+  }
+
+  read(name: MeterName): number {
+    return this.#cells[names.indexOf(name)] as number;
+  }
+
+  snapshot(): Counters {
+    return Object.fromEntries(names.map((name) => [name, this.read(name)]));
+  }
+
+  /** What was added since the snapshot. */
+  since(before: Counters): Counters {
+    return Object.fromEntries(names.map((name) => [name, this.read(name) - (before[name] ?? 0)]));
+  }
+}

@@ -1,0 +1,130 @@
+import type { ErrorRecord } from "../base/errors.ts";
+import type { ChunkId, ChunkKind, Item, JobId, Lease, Stage } from "./chunk.ts";
+import type { Entry, Evidence, Outcome, ReadFrom } from "./entry.ts";
+
+/** What a worker is handed by a claim: one stage of one chunk, and what earlier stages and attempts left. */
+export interface Task {
+  readonly jobId: JobId;
+  readonly chunkId: ChunkId;
+  readonly kind: ChunkKind;
+  readonly stage: Stage;
+  readonly lease: Lease;
+  /** Encoded items (`model/item-codec`): decoded only in the lane that needs them. */
+  readonly items: Uint8Array;
+  readonly staging: string | null;
+  /** Confirmed blocks of the transfer so far, or all of them in later stages. */
+  readonly receipts: Receipts;
+  /** Endings recorded so far; items that have one are skipped. */
+  readonly endings: readonly ItemEnding[];
+  /** Block digests of the pre-flight read; null unless the job asked for it. */
+  readonly prehash: Uint8Array | null;
+  /** How often this row was tried before, counting only tries that failed. */
+  readonly attempt: number;
+  /** A head at `publish` or `digest`: the receipts of its ranges in order of offset. */
+  readonly ranges: readonly RangeReceipts[] | null;
+}
+
+export interface RangeReceipts {
+  readonly chunkId: ChunkId;
+  readonly offset: number;
+  readonly length: number;
+  readonly receipts: Receipts;
+}
+
+/** Blocks `0 … count-1` of a chunk, confirmed durable on the target, in order. */
+export interface Receipts {
+  readonly count: number;
+  /** SHA-256 of each block, 32 bytes each; zeros where the item had no outcome of its own bytes. */
+  readonly digests: Uint8Array;
+  /** What the target needs to find a block again (an ETag); null for targets that need nothing. */
+  readonly tags: readonly (string | null)[] | null;
+}
+
+export const noReceipts: Receipts = { count: 0, digests: new Uint8Array(0), tags: null };
+
+/** Confirmed progress inside a chunk: what a successor need not do again. */
+export interface Progress {
+  readonly firstBlock: number;
+  readonly receipts: Receipts;
+  /** Items that ended within these blocks otherwise than by being written. */
+  readonly endings: readonly ItemEnding[];
+}
+
+/** The end of one item in one task, where it differs from the task's plain success. */
+export interface ItemEnding {
+  readonly item: number;
+  readonly outcome: Outcome;
+  readonly evidence: Evidence;
+  readonly error: ErrorRecord | null;
+  /** The entry as it is now, when it changed: what the next try pins. */
+  readonly now: Entry | null;
+  /** Not an end: the item goes on in a later row. Set by the transition alone. */
+  readonly again: boolean;
+}
+
+/** What of an item did not survive on the target though its bytes did, each a short word (`xattrs`, `owner`). */
+export interface ItemLoss {
+  readonly item: number;
+  readonly losses: readonly string[];
+}
+
+/** One block that is not what it should be. */
+export interface BadBlock {
+  readonly item: number;
+  /** Index in the chunk. */
+  readonly block: number;
+  readonly source: string;
+  readonly target: string | null;
+}
+
+export type TaskResult =
+  /** The staging place of a head. */
+  | { readonly type: "prepared"; readonly staging: string | null }
+  /** A head whose target already holds the same content; digests of its blocks in order. */
+  | { readonly type: "same"; readonly digests: Uint8Array; readonly readFrom: ReadFrom }
+  /** `godwit check` on a head: the content differs. */
+  | { readonly type: "different" }
+  | { readonly type: "prehashed"; readonly digests: Uint8Array; readonly endings: readonly ItemEnding[] }
+  | {
+      readonly type: "transferred";
+      /** What was not yet reported as progress. */
+      readonly progress: Progress;
+      readonly evidence: Evidence;
+      readonly lost: readonly ItemLoss[];
+    }
+  | {
+      readonly type: "read_back";
+      readonly bad: readonly BadBlock[];
+      readonly endings: readonly ItemEnding[];
+      readonly readFrom: ReadFrom;
+    }
+  | {
+      readonly type: "compared";
+      readonly digests: Uint8Array;
+      readonly endings: readonly ItemEnding[];
+      readonly readFrom: ReadFrom;
+    }
+  | { readonly type: "published"; readonly endings: readonly ItemEnding[]; readonly lost: readonly ItemLoss[] }
+  | { readonly type: "removed"; readonly count: number; readonly endings: readonly ItemEnding[] }
+  | { readonly type: "sealed"; readonly endings: readonly ItemEnding[]; readonly lost: readonly ItemLoss[] }
+  | {
+      readonly type: "digested";
+      readonly sha256: string;
+      readonly evidence: Evidence;
+      readonly error: ErrorRecord | null;
+    }
+  /** A head or range whose entry changed, vanished or can never be held: the entry ends or starts anew. */
+  | { readonly type: "entry_ended"; readonly ending: ItemEnding };
+
+/** Rows that a plan page or a retry adds. */
+export interface NewChunk {
+  readonly kind: ChunkKind;
+  readonly items: readonly Item[];
+  /** For `settled` rows: one per item, in order. */
+  readonly endings: readonly ItemEnding[];
+  readonly attempt: number;
+  /** What the target cannot hold of items that it otherwise takes. */
+  readonly lost?: readonly ItemLoss[];
+  /** The digests of an earlier pre-flight read, which the next try must match: it is not read beforehand again. */
+  readonly prehash?: Uint8Array;
+}

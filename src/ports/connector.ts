@@ -1,0 +1,63 @@
+import type { ErrorRecord } from "../base/errors.ts";
+import type { Durability, S3Options } from "../model/job.ts";
+import type { Source } from "./source.ts";
+import type { Target } from "./target.ts";
+
+/** How a place is opened. Plain data: it crosses to lanes. Secrets are not in it; each lane resolves them itself. */
+export interface OpenOptions {
+  readonly jobId: string;
+  readonly links: "preserve" | "follow" | "skip";
+  readonly durability: Durability;
+  readonly verify: "readback" | "checksum";
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** A file with one path a line, relative to the source's root; null lists the tree. */
+  readonly filesFrom: string | null;
+  /** Fetch the store's checksums while reading. */
+  readonly storeChecksums: boolean;
+  readonly s3: S3Options;
+  /**
+   * False: `openTarget` makes nothing, and what it opens is only asked what it accepts (`--dry-run`). A root that is not
+   * there is no error then. True when absent.
+   */
+  readonly create?: boolean;
+  /** The tree is looked at as it may be already: one that is not there lists nothing. False when absent. */
+  readonly mayBeAbsent?: boolean;
+  /** False: the source lists no directories, so that none will be given its mode at the end. True when absent. */
+  readonly seals?: boolean;
+}
+
+/** One finding of `doctor`. */
+export interface Finding {
+  readonly subject: string;
+  readonly level: "ok" | "note" | "problem";
+  readonly text: string;
+  readonly error: ErrorRecord | null;
+}
+
+/** One kind of place. Every connector exports one of these and passes the suite in test/conformance. */
+export interface Connector {
+  /** URL schemes with their colon, such as `s3:`. */
+  readonly scheme: string;
+  /** @throws source_missing, no_such_bucket, credentials_rejected, access_denied … before anything is read */
+  openSource(url: string, options: OpenOptions): Promise<Source>;
+  /** Creates the root where that is usual (a directory), never a bucket. */
+  openTarget(url: string, options: OpenOptions): Promise<Target>;
+  /** Permissions, clock, space and features, found by probing; leaves nothing behind. */
+  diagnose(url: string, role: "source" | "target", options: OpenOptions, signal: AbortSignal): AsyncIterable<Finding>;
+  /** Staged leftovers (partial files, multipart uploads) below the URL; removes them unless `dryRun`. */
+  sweep(
+    url: string,
+    olderThanMs: number,
+    dryRun: boolean,
+    options: OpenOptions,
+    signal: AbortSignal,
+  ): AsyncIterable<Orphan>;
+}
+
+export interface Orphan {
+  readonly name: string;
+  readonly sizeBytes: number | null;
+  readonly ageMs: number;
+  readonly removed: boolean;
+}

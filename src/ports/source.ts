@@ -1,0 +1,95 @@
+import type { ErrorRecord } from "../base/errors.ts";
+import type { Work } from "../model/chunk.ts";
+import type { Entry, Outcome } from "../model/entry.ts";
+import type { BytePath } from "../model/path.ts";
+
+/** Where a listing continues: after the entry (or problem) with this order key. */
+export type Cursor = string;
+
+/** Something listed that cannot be an entry, or is left out by choice. Never a log line: it is counted like an entry. */
+export interface Problem {
+  readonly path: BytePath;
+  readonly isDirectory: boolean;
+  readonly sizeBytes: number;
+  readonly outcome: Extract<Outcome, "filtered" | "unsupported" | "failed" | "vanished">;
+  readonly error: ErrorRecord | null;
+}
+
+export interface PlanPage {
+  /** In byte order of `orderKey`, and greater than everything in earlier pages. */
+  readonly entries: readonly Entry[];
+  /** In the same order among themselves; within the page's range of keys. */
+  readonly problems: readonly Problem[];
+  /** After this page. */
+  readonly cursor: Cursor;
+}
+
+/** Extended attributes by name (bytes as Latin-1), values raw. */
+export type ExtendedAttributes = ReadonlyMap<string, Uint8Array>;
+
+/** A checksum that the store itself keeps for a whole entry. */
+export interface StoreChecksum {
+  readonly algorithm: "sha256" | "sha1" | "md5" | "crc32" | "crc32c" | "crc64nvme";
+  readonly hex: string;
+}
+
+/** What an entry is right now. */
+export interface Observed {
+  readonly entry: Entry;
+  readonly xattrs: ExtendedAttributes | null;
+  readonly checksum: StoreChecksum | null;
+}
+
+/**
+ * Bytes of one item at an offset of its entry, or the end of the item: so that one changed file does not shift a packed
+ * chunk. Frames of an item come in order of offset, items in order of index, each item ends in exactly one `end`.
+ * `bytes` is a view into a buffer that is used again: it is valid until the next frame is pulled.
+ * A frame never crosses the border of a block.
+ */
+export type Frame = BytesFrame | EndFrame;
+export interface BytesFrame {
+  readonly item: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+export interface EndFrame {
+  readonly item: number;
+  readonly end: ItemEnd;
+}
+export type ItemEnd =
+  /** All bytes were given, and the version was the pinned one from the first to the last of them. */
+  | { readonly outcome: "read"; readonly observed: Observed }
+  /** The version is another one: what was given of this item must not be used. `now` is null when it is gone again. */
+  | { readonly outcome: "changed"; readonly error: ErrorRecord; readonly now: Entry | null }
+  | { readonly outcome: "vanished" | "failed"; readonly error: ErrorRecord };
+
+/** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */
+export interface Source extends AsyncDisposable {
+  /** As shown to people; never with credentials. */
+  readonly location: string;
+  /** False where directories are only prefixes of names: their absence then says nothing. */
+  readonly keepsDirectories: boolean;
+  /**
+   * Lists everything after the cursor, in order. Memory does not grow with the tree (beyond one directory's names).
+   * @throws listing_failed when a directory or page cannot be listed: never an empty answer instead
+   */
+  plan(after: Cursor | null, signal: AbortSignal): AsyncIterable<PlanPage>;
+  /**
+   * Reads the items from block `from` of the work on (blocks are counted over all its items). Items that end before
+   * `from`, and those in `skip`, get no frames. Only files have bytes; other kinds get their `end` alone.
+   */
+  read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncIterable<Frame>;
+  /** @returns null when the entry is gone. */
+  observe(entry: Entry, signal: AbortSignal): Promise<Observed | null>;
+}
+
+/** What can be lost when an entry of a source lands on a target; each a short word for the report. */
+export type Loss =
+  | "owner"
+  | "mode"
+  | "mtime"
+  | "mtime_precision"
+  | "xattrs"
+  | "hardlink"
+  | "directory_attributes"
+  | "sparse";
