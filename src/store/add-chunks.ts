@@ -1,0 +1,84 @@
+import { must } from "../base/assert.ts";
+import { chunkBytesOf, type ChunkId, type ChunkKind, firstPlace, phaseOf, type Place } from "../model/chunk.ts";
+import { encodeEndings } from "../model/ending-codec.ts";
+import { encodeItems } from "../model/item-codec.ts";
+import { countSettled } from "../model/settle.ts";
+import type { NewChunk } from "../model/task.ts";
+import { writeBlob } from "./blobs.ts";
+import type { Loaded } from "./load.ts";
+import { recordEndings, recordLosses } from "./proof.ts";
+import type { ChunkRow } from "./schema.ts";
+import { rankOf, type Unit } from "./unit.ts";
+
+/** Rows of one insert: far below the number of parameters that engines take (32,766 on SQLite). */
+const insertRows = 200;
+
+/** The columns that follow from a place. */
+export function placed(kind: ChunkKind, { stage, state }: Place): Pick<ChunkRow, "stage" | "state" | "phase" | "rank"> {
+  return { stage, state, phase: phaseOf(kind, stage), rank: rankOf(stage) };
+}
+
+type FreshRow = Omit<ChunkRow, "id">;
+
+function fresh(unit: Unit, kind: ChunkKind, place: Place): FreshRow {
+  return {
+    ...placed(kind, place),
+    job_id: unit.jobId,
+    parent_id: null,
+    kind,
+    attempt: 0,
+    bytes: 0,
+    slice_offset: 0,
+    slice_length: 0,
+    staging: null,
+    evidence: "none",
+    sha256: null,
+    open_ranges: 0,
+    worker: null,
+    writer: null,
+    epoch: 0,
+    expires_at: null,
+  };
+}
+
+export async function addChunk(unit: Unit, chunk: NewChunk): Promise<ChunkId> {
+  const place: Place =
+    chunk.prehash === undefined ? firstPlace(chunk.kind, unit.traits) : { stage: "transfer", state: "pending" };
+  const bytes = chunk.items.reduce((sum, item) => sum + item.length, 0);
+  const row = { ...fresh(unit, chunk.kind, place), attempt: chunk.attempt, bytes, slice_length: bytes };
+  const { id } = await unit.tx.insertInto("chunks").values(row).returning("id").executeTakeFirstOrThrow();
+  await writeBlob(unit.tx, id, "items", encodeItems(chunk.items));
+  if (chunk.prehash !== undefined) await writeBlob(unit.tx, id, "prehash", chunk.prehash);
+  unit.added(1);
+  if (chunk.kind === "settled") {
+    unit.moved(chunk.kind, "prepare", place);
+    unit.count(countSettled(chunk.items, chunk.endings));
+  }
+  if (chunk.endings.length > 0) {
+    await writeBlob(unit.tx, id, "endings", encodeEndings(chunk.endings));
+    await recordEndings(unit, id, chunk.endings, () => chunk.items);
+  }
+  const items = (): NewChunk["items"] => chunk.items;
+  await recordLosses(unit, { row: { id }, view: { items } }, chunk.lost ?? []);
+  return id;
+}
+
+/** Cuts a head's entry at whole blocks. @returns how many ranges there are */
+export async function addRanges(unit: Unit, head: Loaded): Promise<number> {
+  const item = must(head.view.items()[0], "a head has one item");
+  const size = chunkBytesOf(item.blockBytes, unit.chunkBytes);
+  const base = { ...fresh(unit, "range", firstPlace("range", unit.traits)), parent_id: head.row.id };
+  let rows: FreshRow[] = [];
+  let count = 0;
+  for (let offset = 0; offset === 0 || offset < item.length; offset += size) {
+    const length = Math.min(size, item.length - offset);
+    rows.push({ ...base, bytes: length, slice_offset: offset, slice_length: length });
+    count += 1;
+    if (rows.length < insertRows) continue;
+    await unit.tx.insertInto("chunks").values(rows).execute();
+    rows = [];
+  }
+  if (rows.length > 0) await unit.tx.insertInto("chunks").values(rows).execute();
+  unit.added(count);
+  return count;
+}

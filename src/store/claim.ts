@@ -1,0 +1,145 @@
+/**
+ * Hands out tasks. The queue is the chunk table: an index of pending rows by phase, rank and id, so that a claim looks
+ * at a handful of rows however long the job is. An expired lease is claimed again before anything new.
+ */
+import { type Kysely, sql } from "kysely";
+import { must } from "../base/assert.ts";
+import type { JobId, WorkerId } from "../model/chunk.ts";
+import { decodeEndings } from "../model/ending-codec.ts";
+import type { RangeReceipts, Task } from "../model/task.ts";
+import { readBlobs, readReceipts } from "./blobs.ts";
+import { encodeSlice } from "./load.ts";
+import { closeAttempt, openAttempts } from "./proof.ts";
+import type { ChunkRow, Database, Tx } from "./schema.ts";
+import { rankOf, unknownJob, type Unit } from "./unit.ts";
+
+/** How far a claim looks for a chunk that another worker wrote. */
+const lookAhead = 16;
+const noItems = new Uint8Array(0);
+
+export interface ClaimOptions {
+  readonly jobId: JobId;
+  readonly worker: WorkerId;
+  readonly limit: number;
+  readonly leaseMs: number;
+}
+
+export async function claimTasks(unit: Unit, options: ClaimOptions): Promise<readonly Task[]> {
+  const { jobId, worker, limit, leaseMs } = options;
+  const job = await unit.tx.selectFrom("jobs").select("phase").where("id", "=", jobId).executeTakeFirst();
+  if (job === undefined) throw unknownJob(jobId);
+  const expired = await expiredRows(unit, job.phase, limit);
+  for (const row of expired) await closeAttempt(unit, row, "lease expired");
+  const pending = limit > expired.length ? await pendingRows(unit, job.phase, limit - expired.length + lookAhead) : [];
+  const rows = [...expired, ...preferOthers(pending, worker)].slice(0, limit);
+  const expiresAt = unit.now + leaseMs;
+  for (const row of rows) {
+    await unit.tx
+      .updateTable("chunks")
+      .set({ state: "in_progress", worker, epoch: row.epoch + 1, expires_at: expiresAt })
+      .where("id", "=", row.id)
+      .execute();
+  }
+  await openAttempts(
+    unit,
+    rows.map((row) => ({ chunkId: row.id, stage: row.stage, worker, epoch: row.epoch + 1 })),
+  );
+  const tasks: Task[] = [];
+  for (const row of rows)
+    tasks.push(await taskOf(unit.tx, { ...row, worker, epoch: row.epoch + 1, expires_at: expiresAt }));
+  return tasks;
+}
+
+async function expiredRows(unit: Unit, phase: number, limit: number): Promise<readonly ChunkRow[]> {
+  return leasedRows(unit.tx, unit.jobId)
+    .where("expires_at", "<=", unit.now)
+    .where("phase", "<=", phase)
+    .orderBy("expires_at")
+    .limit(limit)
+    .execute();
+}
+
+/** Conditions on states are literals here: only then do engines use the partial indexes. */
+export function leasedRows(tx: Kysely<Database>, jobId: JobId) {
+  return tx
+    .selectFrom("chunks")
+    .selectAll()
+    .where("job_id", "=", jobId)
+    .where(sql<boolean>`state = 'in_progress'`);
+}
+
+/** The phase of a job is that of its first open row: nothing can be pending below it. */
+async function pendingRows(unit: Unit, phase: number, limit: number): Promise<readonly ChunkRow[]> {
+  return unit.tx
+    .selectFrom("chunks")
+    .selectAll()
+    .where("job_id", "=", unit.jobId)
+    .where("phase", "=", phase)
+    .where(sql<boolean>`state = 'pending'`)
+    .orderBy("rank")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+}
+
+/** Among rows of one rank, those to be read back that another worker wrote come first; their own order stays. */
+function preferOthers(rows: readonly ChunkRow[], worker: WorkerId): readonly ChunkRow[] {
+  const isOwn = (row: ChunkRow): number => (row.rank === rankOf("verify") && row.writer === worker ? 1 : 0);
+  return rows.toSorted((a, b) => a.rank - b.rank || isOwn(a) - isOwn(b) || a.id - b.id);
+}
+
+async function taskOf(tx: Tx, row: ChunkRow): Promise<Task> {
+  const own = await readBlobs(tx, row.id, ["items", "receipts", "endings", "prehash"]);
+  let { items = noItems } = own;
+  let { staging } = row;
+  if (row.parent_id !== null) {
+    const head = await tx
+      .selectFrom("chunks")
+      .select("staging")
+      .where("id", "=", row.parent_id)
+      .executeTakeFirstOrThrow();
+    const { items: whole } = await readBlobs(tx, row.parent_id, ["items"]);
+    items = encodeSlice(must(whole, "a head has items"), row);
+    ({ staging } = head);
+  }
+  return {
+    jobId: row.job_id,
+    chunkId: row.id,
+    kind: row.kind,
+    stage: row.stage,
+    lease: {
+      chunkId: row.id,
+      worker: must(row.worker, "claimed"),
+      epoch: row.epoch,
+      expiresAt: must(row.expires_at, "claimed"),
+    },
+    items,
+    staging,
+    receipts: await readReceipts(tx, row, own.receipts ?? null),
+    endings: own.endings === undefined ? [] : decodeEndings(own.endings),
+    prehash: own.prehash ?? null,
+    attempt: row.attempt,
+    ranges: row.kind === "head" ? await rangeReceipts(tx, row) : null,
+  };
+}
+
+/** Null for a head that was never prepared. */
+async function rangeReceipts(tx: Tx, head: ChunkRow): Promise<readonly RangeReceipts[] | null> {
+  const rows = await tx
+    .selectFrom("chunks")
+    .select(["id", "stage", "slice_offset", "slice_length"])
+    .where("parent_id", "=", head.id)
+    .orderBy("id")
+    .execute();
+  if (rows.length === 0) return null;
+  const all: RangeReceipts[] = [];
+  for (const row of rows) {
+    all.push({
+      chunkId: row.id,
+      offset: row.slice_offset,
+      length: row.slice_length,
+      receipts: await readReceipts(tx, row),
+    });
+  }
+  return all;
+}

@@ -1,0 +1,147 @@
+import type { ErrorRecord } from "../base/errors.ts";
+import { GodwitError } from "../base/errors.ts";
+import type { Instant, JobId } from "../model/chunk.ts";
+import {
+  addCounters,
+  type Counters,
+  isFinal,
+  type Job,
+  type JobSpec,
+  type JobStatus,
+  type Wish,
+} from "../model/job.ts";
+import type { Lead, PlanBatch } from "../ports/store.ts";
+import { addChunk } from "./add-chunks.ts";
+import { assertLead, jobRow } from "./lead.ts";
+import type { JobRow, Tx } from "./schema.ts";
+import { movePhase, unknownJob, type Unit } from "./unit.ts";
+
+export async function insertJob(tx: Tx, id: JobId, spec: JobSpec, now: Instant): Promise<Job> {
+  await tx
+    .insertInto("jobs")
+    .values({
+      id,
+      created_at: now,
+      started_at: null,
+      ended_at: null,
+      spec: JSON.stringify(spec),
+      status: "pending",
+      wish: null,
+      runs: 0,
+      plan_cursor: null,
+      plan_done: 0,
+      phase: 0,
+      counters: "{}",
+      failure: null,
+      lead_owner: null,
+      lead_epoch: 0,
+      lead_expires_at: 0,
+    })
+    .execute();
+  return readJob(tx, id);
+}
+
+/** Folded counters plus what waits in the inbox. */
+async function readJob(tx: Tx, id: JobId): Promise<Job> {
+  return jobOf(tx, await jobRow(tx, id));
+}
+
+export async function findJob(tx: Tx, id: JobId): Promise<Job | null> {
+  const row = await tx.selectFrom("jobs").selectAll().where("id", "=", id).executeTakeFirst();
+  return row === undefined ? null : jobOf(tx, row);
+}
+
+export async function listJobs(tx: Tx): Promise<readonly Job[]> {
+  const rows = await tx.selectFrom("jobs").selectAll().orderBy("created_at", "desc").orderBy("id", "desc").execute();
+  const jobs: Job[] = [];
+  for (const row of rows) jobs.push(await jobOf(tx, row));
+  return jobs;
+}
+
+async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
+  return {
+    id: row.id,
+    spec: JSON.parse(row.spec) as JobSpec,
+    status: row.status,
+    wish: row.wish,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    runs: row.runs,
+    planCursor: row.plan_cursor,
+    planDone: row.plan_done === 1,
+    phase: row.phase,
+    counters: await sumCounters(tx, row),
+    failure: row.failure === null ? null : (JSON.parse(row.failure) as ErrorRecord),
+  };
+}
+
+export async function sumCounters(tx: Tx, row: Pick<JobRow, "id" | "counters">): Promise<Counters> {
+  const deltas = await tx.selectFrom("inbox").select("delta").where("job_id", "=", row.id).execute();
+  let sum = JSON.parse(row.counters) as Counters;
+  for (const { delta } of deltas) sum = addCounters(sum, JSON.parse(delta) as Counters);
+  return sum;
+}
+
+/** Inbox into counters, in one transaction: a restart reads these two, never the chunk table. */
+export async function foldInbox(tx: Tx, lead: Lead): Promise<Job> {
+  const row = await assertLead(tx, lead);
+  const counters = JSON.stringify(await sumCounters(tx, row));
+  if (counters !== row.counters) await tx.updateTable("jobs").set({ counters }).where("id", "=", row.id).execute();
+  await tx.deleteFrom("inbox").where("job_id", "=", row.id).execute();
+  await movePhase(tx, row.id);
+  return readJob(tx, row.id);
+}
+
+export async function addPlan(unit: Unit, lead: Lead, batch: PlanBatch): Promise<void> {
+  await assertLead(unit.tx, lead);
+  const plan = { plan_cursor: batch.cursor, plan_done: batch.done ? 1 : 0 };
+  await unit.tx.updateTable("jobs").set(plan).where("id", "=", lead.jobId).execute();
+  unit.count({ listedEntries: batch.listed.entries, listedBytes: batch.listed.bytes });
+  // Also when no row came: the end of planning may let the phase move.
+  unit.added(0);
+  for (const chunk of batch.chunks) await addChunk(unit, chunk);
+}
+
+export async function setStatus(
+  tx: Tx,
+  lead: Lead,
+  change: { status: JobStatus; failure: ErrorRecord | null; now: Instant },
+): Promise<void> {
+  await assertLead(tx, lead);
+  const { status, failure, now } = change;
+  await tx
+    .updateTable("jobs")
+    .set({
+      status,
+      failure: failure === null ? null : JSON.stringify(failure),
+      ended_at: isFinal(status) ? now : null,
+    })
+    .where("id", "=", lead.jobId)
+    .execute();
+}
+
+export async function setWish(tx: Tx, id: JobId, wish: Wish): Promise<void> {
+  const [result] = await tx.updateTable("jobs").set({ wish }).where("id", "=", id).execute();
+  if (result?.numUpdatedRows !== 1n) throw unknownJob(id);
+}
+
+/** @throws job_state unless the job has ended */
+export async function removeJob(tx: Tx, id: JobId): Promise<void> {
+  const { status } = await jobRow(tx, id);
+  if (!isFinal(status)) {
+    const idle = status === "pending" || status === "paused";
+    throw new GodwitError("job_state", {
+      disposition: "rejected",
+      what: `job ${id} is ${status}`,
+      hint: idle ? `Cancel it first: godwit cancel ${id}` : "Wait for its end, or cancel it first.",
+    });
+  }
+  const chunks = tx.selectFrom("chunks").select("id").where("job_id", "=", id);
+  await tx.deleteFrom("blobs").where("chunk_id", "in", chunks).execute();
+  await tx.deleteFrom("progress").where("chunk_id", "in", chunks).execute();
+  for (const table of ["chunks", "inbox", "verdicts", "attempts", "exceptions"] as const) {
+    await tx.deleteFrom(table).where("job_id", "=", id).execute();
+  }
+  await tx.deleteFrom("jobs").where("id", "=", id).execute();
+}

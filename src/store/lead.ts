@@ -1,0 +1,123 @@
+/** Leadership of a job: a lease by the Store's clock, with an epoch that every write of a leader asserts. */
+import { sql } from "kysely";
+import { GodwitError } from "../base/errors.ts";
+import type { Instant, JobId } from "../model/chunk.ts";
+import { isFinal } from "../model/job.ts";
+import type { Lead } from "../ports/store.ts";
+import { leasedRows } from "./claim.ts";
+import { leaseLost } from "./load.ts";
+import { closeAttempt } from "./proof.ts";
+import type { JobRow, Tx } from "./schema.ts";
+import { unknownJob, type Unit } from "./unit.ts";
+
+const leadMs = 3_000;
+
+export interface LeadOptions {
+  readonly owner: string;
+  readonly isAlive: (owner: string) => boolean;
+}
+
+/** @throws job_locked while another owner's lead has not expired and its process is alive */
+export async function takeLead(unit: Unit, { owner, isAlive }: LeadOptions): Promise<Lead> {
+  const { tx, jobId, now } = unit;
+  const job = await jobRow(tx, jobId);
+  const other = livingLeader(job, now, isAlive);
+  if (other !== null && other !== owner) throw locked(jobId, other);
+  const epoch = job.lead_epoch + 1;
+  await tx
+    .updateTable("jobs")
+    .set({
+      lead_owner: owner,
+      lead_epoch: epoch,
+      lead_expires_at: now + leadMs,
+      runs: job.runs + 1,
+      started_at: job.started_at ?? now,
+    })
+    .where("id", "=", jobId)
+    .execute();
+  await endLeases(unit);
+  return { jobId, owner, epoch, expiresAt: now + leadMs };
+}
+
+/** Null when nobody leads, or the process of whoever did is gone. */
+export function livingLeader(job: JobRow, now: Instant, isAlive: (owner: string) => boolean): string | null {
+  const { lead_owner: owner, lead_expires_at: expiresAt } = job;
+  return owner !== null && expiresAt > now && isAlive(owner) ? owner : null;
+}
+
+/** @returns false, with nothing changed, while somebody leads the job */
+export async function stopIdle(
+  unit: Unit,
+  status: "paused" | "cancelled",
+  isAlive: (owner: string) => boolean,
+): Promise<boolean> {
+  const { tx, jobId, now } = unit;
+  const job = await jobRow(tx, jobId);
+  if (livingLeader(job, now, isAlive) !== null) return false;
+  await tx
+    .updateTable("jobs")
+    .set({
+      status,
+      wish: null,
+      ended_at: isFinal(status) ? now : null,
+      lead_owner: null,
+      lead_epoch: job.lead_epoch + 1,
+      lead_expires_at: 0,
+    })
+    .where("id", "=", jobId)
+    .execute();
+  await endLeases(unit);
+  return true;
+}
+
+/** The lanes of the one before are gone with it: what they held is free at once, and their late answers are refused. */
+async function endLeases(unit: Unit): Promise<void> {
+  for (const row of await leasedRows(unit.tx, unit.jobId).execute()) {
+    await closeAttempt(unit, row, "leader replaced");
+    await unit.tx
+      .updateTable("chunks")
+      .set({ state: "pending", worker: null, expires_at: null, epoch: sql<number>`epoch + 1` })
+      .where("id", "=", row.id)
+      .execute();
+  }
+}
+
+/** @throws lease_lost when another leads */
+export async function assertLead(tx: Tx, lead: Lead): Promise<JobRow> {
+  const job = await jobRow(tx, lead.jobId);
+  if (job.lead_owner !== lead.owner || job.lead_epoch !== lead.epoch)
+    throw leaseLost(`the lead of ${lead.owner} on job ${lead.jobId}`);
+  return job;
+}
+
+export async function renewLead(tx: Tx, lead: Lead, now: Instant): Promise<Lead> {
+  await assertLead(tx, lead);
+  const expiresAt = now + leadMs;
+  await tx.updateTable("jobs").set({ lead_expires_at: expiresAt }).where("id", "=", lead.jobId).execute();
+  return { ...lead, expiresAt };
+}
+
+/** Nothing to do where another leads already. The epoch stays: it only grows. */
+export async function resign(tx: Tx, lead: Lead): Promise<void> {
+  await tx
+    .updateTable("jobs")
+    .set({ lead_owner: null, lead_expires_at: 0 })
+    .where("id", "=", lead.jobId)
+    .where("lead_owner", "=", lead.owner)
+    .where("lead_epoch", "=", lead.epoch)
+    .execute();
+}
+
+export async function jobRow(tx: Tx, jobId: JobId): Promise<JobRow> {
+  const row = await tx.selectFrom("jobs").selectAll().where("id", "=", jobId).executeTakeFirst();
+  if (row === undefined) throw unknownJob(jobId);
+  return row;
+}
+
+function locked(jobId: JobId, owner: string): GodwitError {
+  return new GodwitError("job_locked", {
+    disposition: "rejected",
+    what: `job ${jobId} is being run by another process (${owner})`,
+    hint: "Wait for it, or stop it; `godwit status` shows how far it is.",
+  });
+}

@@ -1,0 +1,79 @@
+/** The schema, step by step. A step that was released is never edited: the next one changes what it made. */
+import { sql } from "kysely";
+import { GodwitError } from "../base/errors.ts";
+import type { EngineTypes, Tx } from "./schema.ts";
+
+type Migration = (tx: Tx, types: EngineTypes) => Promise<void>;
+
+const migrations: readonly Migration[] = [createTables];
+
+/**
+ * Brings the schema up to date, inside the transaction that it is given.
+ * @throws state_version when a later Godwit wrote it
+ */
+export async function migrate(tx: Tx, types: EngineTypes): Promise<void> {
+  await sql`create table if not exists godwit_schema (version bigint not null)`.execute(tx);
+  const row = await tx.selectFrom("godwit_schema").select("version").executeTakeFirst();
+  const found = row === undefined ? 0 : row.version;
+  if (found > migrations.length) throw tooNew(found);
+  for (const migration of migrations.slice(found)) await migration(tx, types);
+  if (row === undefined) await tx.insertInto("godwit_schema").values({ version: migrations.length }).execute();
+  else if (found < migrations.length)
+    await tx.updateTable("godwit_schema").set({ version: migrations.length }).execute();
+}
+
+function tooNew(found: number): GodwitError {
+  return new GodwitError("state_version", {
+    disposition: "fatal",
+    what: `the state was written by a later Godwit (schema ${found}, this one knows ${migrations.length})`,
+    hint: "Use that version, or another directory with --state.",
+  });
+}
+
+const tables = {
+  jobs: `id text primary key, created_at bigint not null, started_at bigint, ended_at bigint, spec text not null,
+    status text not null, wish text, runs bigint not null, plan_cursor text, plan_done bigint not null,
+    phase bigint not null, counters text not null, failure text, lead_owner text, lead_epoch bigint not null,
+    lead_expires_at bigint not null`,
+  chunks: `id IDENTITY, job_id text not null references jobs (id), parent_id bigint, kind text not null,
+    stage text not null, state text not null, phase bigint not null, rank bigint not null, attempt bigint not null,
+    bytes bigint not null, slice_offset bigint not null, slice_length bigint not null, staging text,
+    evidence text not null, sha256 text, open_ranges bigint not null, worker text, writer text, epoch bigint not null,
+    expires_at bigint`,
+  blobs: `chunk_id bigint not null references chunks (id), part bigint not null, data BYTES not null,
+    primary key (chunk_id, part)`,
+  progress: `chunk_id bigint not null references chunks (id), first_block bigint not null, receipts BYTES not null,
+    primary key (chunk_id, first_block)`,
+  inbox: `id COUNTER, job_id text not null references jobs (id), delta text not null`,
+  verdicts: `id COUNTER, job_id text not null references jobs (id), chunk_id bigint not null, path BYTES,
+    stage text not null, result text not null, source_digest text not null, target_digest text not null,
+    bad text not null, writer text, reader text not null, read_from text not null, at bigint not null`,
+  attempts: `id COUNTER, job_id text not null references jobs (id), chunk_id bigint not null, stage text not null,
+    worker text not null, epoch bigint not null, started_at bigint not null, ended_at bigint, why text`,
+  exceptions: `id COUNTER, job_id text not null references jobs (id), chunk_id bigint not null, path BYTES not null,
+    outcome text not null, error text, lost text not null, at bigint not null`,
+} as const;
+
+/** The inbox has none: a checkpoint empties it. Partial: a row leaves the queue's indexes when it is done, so a claim costs the same however long the job is. */
+const indexes: readonly string[] = [
+  `create index chunks_claim on chunks (job_id, phase, rank, id) where state = 'pending'`,
+  `create index chunks_leased on chunks (job_id, expires_at) where state = 'in_progress'`,
+  `create index chunks_open on chunks (job_id, phase) where stage <> 'done'`,
+  `create index chunks_ranges on chunks (parent_id, id) where parent_id is not null`,
+  `create index chunks_job on chunks (job_id, id)`,
+  `create index verdicts_job on verdicts (job_id, id)`,
+  `create index attempts_job on attempts (job_id, id)`,
+  `create unique index attempts_lease on attempts (chunk_id, epoch)`,
+  `create index exceptions_job on exceptions (job_id, id)`,
+];
+
+async function createTables(tx: Tx, types: EngineTypes): Promise<void> {
+  for (const [name, columns] of Object.entries(tables)) {
+    const text = columns
+      .replace("IDENTITY", types.identity)
+      .replace("COUNTER", types.counter)
+      .replaceAll("BYTES", types.bytes);
+    await sql.raw(`create table ${name} (${text})`).execute(tx);
+  }
+  for (const index of indexes) await sql.raw(index).execute(tx);
+}

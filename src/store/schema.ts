@@ -1,0 +1,155 @@
+/**
+ * The Store on SQL. It owns jobs, the queue (the chunk table itself), leases and the proof. Its invariant: every method
+ * is one transaction, and every write of a worker asserts the epoch of its lease, every write of a leader that of its
+ * lead. It decides nothing: transitions are those of `model/transition`. It refuses states of later versions.
+ *
+ * One schema and one query layer for every engine: integers, text and bytes only; flags are 0 and 1; JSON is text.
+ * What differs between engines is in the folder of each, behind `Engine`.
+ */
+import type { Generated, Kysely, Selectable, Transaction } from "kysely";
+import type { ChunkKind, ChunkState, Stage } from "../model/chunk.ts";
+import type { Evidence, ReadFrom } from "../model/entry.ts";
+import type { JobStatus, Wish } from "../model/job.ts";
+import type { Clock } from "../ports/clock.ts";
+
+export interface JobsTable {
+  id: string;
+  created_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  spec: string;
+  status: JobStatus;
+  wish: Wish;
+  runs: number;
+  plan_cursor: string | null;
+  plan_done: number;
+  phase: number;
+  counters: string;
+  failure: string | null;
+  lead_owner: string | null;
+  lead_epoch: number;
+  lead_expires_at: number;
+}
+
+/** Small on purpose: what grows with the items stands in `blobs`, so that moving a row moves few bytes. */
+export interface ChunksTable {
+  id: Generated<number>;
+  job_id: string;
+  parent_id: number | null;
+  kind: ChunkKind;
+  stage: Stage;
+  state: ChunkState;
+  /** `phaseOf` and the priority of the stage, kept for the index of the claim. */
+  phase: number;
+  rank: number;
+  attempt: number;
+  bytes: number;
+  slice_offset: number;
+  slice_length: number;
+  staging: string | null;
+  evidence: Evidence;
+  sha256: string | null;
+  /** A head: ranges that have not passed the gate for which it waits. */
+  open_ranges: number;
+  worker: string | null;
+  /** Who transferred it. */
+  writer: string | null;
+  epoch: number;
+  expires_at: number | null;
+}
+
+/** The order is stored: append only. */
+export const parts = { items: 0, receipts: 1, endings: 2, prehash: 3 } as const;
+
+export interface BlobsTable {
+  chunk_id: number;
+  part: number;
+  data: Uint8Array;
+}
+
+/** Confirmed blocks inside a transfer, appended; folded into the chunk's receipts when the transfer ends. */
+export interface ProgressTable {
+  chunk_id: number;
+  first_block: number;
+  receipts: Uint8Array;
+}
+
+export interface InboxTable {
+  id: Generated<number>;
+  job_id: string;
+  delta: string;
+}
+
+export interface VerdictsTable {
+  id: Generated<number>;
+  job_id: string;
+  chunk_id: number;
+  path: Uint8Array | null;
+  stage: Stage;
+  result: "match" | "mismatch" | "inconclusive";
+  source_digest: string;
+  target_digest: string;
+  bad: string;
+  writer: string | null;
+  reader: string;
+  read_from: ReadFrom;
+  at: number;
+}
+
+export interface AttemptsTable {
+  id: Generated<number>;
+  job_id: string;
+  chunk_id: number;
+  stage: Stage;
+  worker: string;
+  epoch: number;
+  started_at: number;
+  ended_at: number | null;
+  why: string | null;
+}
+
+export interface ExceptionsTable {
+  id: Generated<number>;
+  job_id: string;
+  chunk_id: number;
+  path: Uint8Array;
+  outcome: string;
+  error: string | null;
+  lost: string;
+  at: number;
+}
+
+export interface Database {
+  jobs: JobsTable;
+  chunks: ChunksTable;
+  blobs: BlobsTable;
+  progress: ProgressTable;
+  inbox: InboxTable;
+  verdicts: VerdictsTable;
+  attempts: AttemptsTable;
+  exceptions: ExceptionsTable;
+  godwit_schema: { version: number };
+}
+
+export type Tx = Transaction<Database>;
+export type ChunkRow = Selectable<ChunksTable>;
+export type JobRow = Selectable<JobsTable>;
+
+/** What an engine brings: transactions, its words for types, and how rows are locked. Errors leave it translated. */
+export interface Engine extends AsyncDisposable {
+  readonly clock: Clock;
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** One consistent view. */
+  read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+}
+
+/** Column types that engines name differently. */
+export interface EngineTypes {
+  readonly bytes: "blob" | "bytea";
+  /** A primary key that the engine counts up and never gives twice, also after rows were removed. */
+  readonly identity: string;
+  /** The same, where a number may come again after rows were removed: cheaper on some engines. */
+  readonly counter: string;
+}
+
+export type AnyKysely = Kysely<Database>;

@@ -1,0 +1,239 @@
+import { sql } from "kysely";
+import type { ErrorRecord } from "../base/errors.ts";
+import type { Instant, JobId, Lease, WorkerId } from "../model/chunk.ts";
+import type { Counters, Job, JobSpec, JobStatus, Wish } from "../model/job.ts";
+import type { Progress, Task, TaskResult } from "../model/task.ts";
+import { afterFailure, afterProgress, afterResult } from "../model/transition.ts";
+import type {
+  AttemptRecord,
+  ChunkRecord,
+  ExceptionRecord,
+  Lead,
+  PlanBatch,
+  Store,
+  VerdictRecord,
+} from "../ports/store.ts";
+import { applyEffects, type Author } from "./apply.ts";
+import { claimTasks } from "./claim.ts";
+import {
+  addPlan,
+  findJob,
+  foldInbox,
+  insertJob,
+  listJobs,
+  removeJob,
+  setStatus,
+  setWish,
+  sumCounters,
+} from "./jobs.ts";
+import { assertLead, jobRow, livingLeader, renewLead, resign, stopIdle, takeLead } from "./lead.ts";
+import { type Loaded, loadLeased } from "./load.ts";
+import { closeAttempt } from "./proof.ts";
+import { streamAttempts, streamChunks, streamExceptions, streamVerdicts } from "./report-rows.ts";
+import type { Engine, Tx } from "./schema.ts";
+import { Specs, type Unit } from "./unit.ts";
+
+/** Who asks for more only wants to know that there is plenty; counting them all would grow with the job. */
+const claimableCountMax = 1_000;
+
+export interface SqlStoreOptions {
+  readonly engine: Engine;
+  readonly newJobId: (now: Instant) => JobId;
+  readonly isAlive: (owner: string) => boolean;
+}
+
+export class SqlStore implements Store {
+  readonly #engine: Engine;
+  readonly #options: SqlStoreOptions;
+  readonly #specs = new Specs();
+
+  constructor(options: SqlStoreOptions) {
+    this.#engine = options.engine;
+    this.#options = options;
+  }
+
+  createJob(spec: JobSpec): Promise<Job> {
+    const now = this.#engine.clock.now();
+    return this.#engine.write((tx) => insertJob(tx, this.#options.newJobId(now), spec, now));
+  }
+
+  job(id: JobId): Promise<Job | null> {
+    return this.#engine.read((tx) => findJob(tx, id));
+  }
+
+  jobs(): Promise<readonly Job[]> {
+    return this.#engine.read(listJobs);
+  }
+
+  removeJob(id: JobId): Promise<void> {
+    return this.#engine.write((tx) => removeJob(tx, id));
+  }
+
+  wish(id: JobId, wish: Wish): Promise<void> {
+    return this.#engine.write((tx) => setWish(tx, id, wish));
+  }
+
+  lead(jobId: JobId, owner: string): Promise<Lead> {
+    return this.#unit(jobId, (unit) => takeLead(unit, { owner, isAlive: this.#options.isAlive }));
+  }
+
+  renewLead(lead: Lead): Promise<Lead> {
+    return this.#engine.write((tx) => renewLead(tx, lead, this.#engine.clock.now()));
+  }
+
+  resign(lead: Lead): Promise<void> {
+    return this.#engine.write((tx) => resign(tx, lead));
+  }
+
+  leader(id: JobId): Promise<string | null> {
+    const { clock } = this.#engine;
+    return this.#engine.read(async (tx) => livingLeader(await jobRow(tx, id), clock.now(), this.#options.isAlive));
+  }
+
+  stopIdle(id: JobId, status: "paused" | "cancelled"): Promise<boolean> {
+    return this.#unit(id, (unit) => stopIdle(unit, status, this.#options.isAlive));
+  }
+
+  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<void> {
+    return this.#engine.write((tx) => setStatus(tx, lead, { status, failure, now: this.#engine.clock.now() }));
+  }
+
+  addPlan(lead: Lead, batch: PlanBatch): Promise<void> {
+    return this.#unit(lead.jobId, (unit) => addPlan(unit, lead, batch));
+  }
+
+  checkpoint(lead: Lead): Promise<Job> {
+    return this.#engine.write((tx) => foldInbox(tx, lead));
+  }
+
+  count(lead: Lead, delta: Counters): Promise<void> {
+    return this.#unit(lead.jobId, async (unit) => {
+      await assertLead(unit.tx, lead);
+      unit.count(delta);
+    });
+  }
+
+  claim(jobId: JobId, worker: WorkerId, limit: number, leaseMs: number): Promise<readonly Task[]> {
+    return this.#unit(jobId, (unit) => claimTasks(unit, { jobId, worker, limit, leaseMs }));
+  }
+
+  renew(leases: readonly Lease[], leaseMs: number): Promise<readonly Lease[]> {
+    return this.#engine.write(async (tx) => {
+      const expiresAt = this.#engine.clock.now() + leaseMs;
+      const renewed: Lease[] = [];
+      for (const lease of leases) {
+        const [result] = await tx
+          .updateTable("chunks")
+          .set({ expires_at: expiresAt })
+          .where("id", "=", lease.chunkId)
+          .where("state", "=", "in_progress")
+          .where("worker", "=", lease.worker)
+          .where("epoch", "=", lease.epoch)
+          .execute();
+        if (result?.numUpdatedRows === 1n) renewed.push({ ...lease, expiresAt });
+      }
+      return renewed;
+    });
+  }
+
+  confirm(lease: Lease, progress: Progress, cost: Counters): Promise<void> {
+    return this.#leased(lease, (unit, chunk) => {
+      unit.count(cost);
+      return applyEffects(unit, chunk, afterProgress(chunk.view, progress), authorOf(lease, null));
+    });
+  }
+
+  finish(lease: Lease, result: TaskResult, cost: Counters): Promise<void> {
+    return this.#leased(lease, async (unit, chunk) => {
+      unit.count(cost);
+      const hasRanges = chunk.row.kind === "head" && (await isPrepared(unit.tx, chunk.row.id));
+      await closeAttempt(unit, chunk.row, "done");
+      await applyEffects(unit, chunk, afterResult(chunk.view, result, unit.traits, hasRanges), authorOf(lease, result));
+    });
+  }
+
+  giveUp(lease: Lease, error: ErrorRecord, cost: Counters): Promise<void> {
+    return this.#leased(lease, async (unit, chunk) => {
+      unit.count(cost);
+      await closeAttempt(unit, chunk.row, `${error.code}: ${error.what}`);
+      await applyEffects(unit, chunk, afterFailure(chunk.view, error), authorOf(lease, null));
+    });
+  }
+
+  release(lease: Lease): Promise<void> {
+    return this.#leased(lease, async (unit, { row }) => {
+      await closeAttempt(unit, row, "released");
+      const free = { state: "pending", worker: null, expires_at: null } as const;
+      await unit.tx.updateTable("chunks").set(free).where("id", "=", row.id).execute();
+    });
+  }
+
+  /** `claimable` is counted up to 1,000. */
+  open(jobId: JobId): Promise<{ readonly claimable: number; readonly leased: number; readonly all: number }> {
+    return this.#engine.read(async (tx) => {
+      const job = await jobRow(tx, jobId);
+      const now = this.#engine.clock.now();
+      const rows = await sql<{ n: number }>`
+        select count(*) as n from (select 1 from chunks where job_id = ${jobId} and phase = ${job.phase}
+          and state = 'pending' limit ${claimableCountMax}) as pending
+        union all
+        select count(*) from chunks where job_id = ${jobId} and state = 'in_progress' and expires_at <= ${now}
+        union all
+        select count(*) from chunks where job_id = ${jobId} and state = 'in_progress' and expires_at > ${now}`.execute(
+        tx,
+      );
+      const [pending = 0, expired = 0, leased = 0] = rows.rows.map((row) => row.n);
+      const { chunksTotal = 0, chunksDone = 0 } = await sumCounters(tx, job);
+      return { claimable: pending + expired, leased, all: chunksTotal - chunksDone };
+    });
+  }
+
+  chunks(jobId: JobId): AsyncIterable<ChunkRecord> {
+    return streamChunks(this.#engine, jobId);
+  }
+
+  exceptions(jobId: JobId): AsyncIterable<ExceptionRecord> {
+    return streamExceptions(this.#engine, jobId);
+  }
+
+  verdicts(jobId: JobId): AsyncIterable<VerdictRecord> {
+    return streamVerdicts(this.#engine, jobId);
+  }
+
+  attempts(jobId: JobId): AsyncIterable<AttemptRecord> {
+    return streamAttempts(this.#engine, jobId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine[Symbol.asyncDispose]();
+  }
+
+  #unit<T>(jobId: JobId, work: (unit: Unit) => Promise<T>): Promise<T> {
+    return this.#engine.write(async (tx) => {
+      const unit = await this.#specs.unit(tx, jobId, this.#engine.clock.now());
+      const answer = await work(unit);
+      await unit.close();
+      return answer;
+    });
+  }
+
+  /** @throws lease_lost */
+  #leased(lease: Lease, work: (unit: Unit, chunk: Loaded) => Promise<void>): Promise<void> {
+    return this.#engine.write(async (tx) => {
+      const chunk = await loadLeased(tx, lease);
+      const unit = await this.#specs.unit(tx, chunk.row.job_id, this.#engine.clock.now());
+      await work(unit, chunk);
+      await unit.close();
+    });
+  }
+}
+
+function authorOf(lease: Lease, result: TaskResult | null): Author {
+  const readFrom = result !== null && "readFrom" in result ? result.readFrom : "cache";
+  return { worker: lease.worker, readFrom, isWriter: result?.type === "transferred" };
+}
+
+async function isPrepared(tx: Tx, head: number): Promise<boolean> {
+  const range = await tx.selectFrom("chunks").select("id").where("parent_id", "=", head).limit(1).executeTakeFirst();
+  return range !== undefined;
+}

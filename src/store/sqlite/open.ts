@@ -1,0 +1,111 @@
+/** The embedded engine: one file, WAL, every commit on the disk before it is answered (`synchronous=FULL`). */
+import { chmodSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Kysely, sql } from "kysely";
+import { GodwitError } from "../../base/errors.ts";
+import type { Instant, JobId } from "../../model/chunk.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Store } from "../../ports/store.ts";
+import { migrate } from "../migrations.ts";
+import type { AnyKysely, Database, Engine, EngineTypes, Tx } from "../schema.ts";
+import { SqlStore } from "../sql-store.ts";
+import { sqliteDialect } from "./dialect.ts";
+import { translate } from "./errors.ts";
+
+export interface SqliteStoreOptions {
+  /** A file, made with its directory when absent; or `:memory:`. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** Names a new job; see `jobIds`. */
+  readonly newJobId: (now: Instant) => JobId;
+  /** Whether the process of a lead's owner still runs; without it a lead is waited out. */
+  readonly isAlive?: (owner: string) => boolean;
+}
+
+const types: EngineTypes = {
+  bytes: "blob",
+  identity: "integer primary key autoincrement",
+  counter: "integer primary key",
+};
+/** How long a transaction waits for another process's. */
+const busyMs = 10_000;
+/** The log is folded into the file at this size, and cut back to it after a burst, so that state stays small. */
+const walBytesMax = 4 * 2 ** 20;
+const pageBytes = 4096;
+
+/** @throws state_unusable, state_version, disk_full, store_busy */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, clock, newJobId, isAlive } = options;
+  let db: AnyKysely | null = null;
+  try {
+    const database = openFile(path);
+    db = new Kysely<Database>({ dialect: sqliteDialect(database) });
+    const engine = sqliteEngine(db, path, clock);
+    await engine.write(async (tx) => {
+      await refuseStranger(tx, path);
+      await migrate(tx, types);
+    });
+    return new SqlStore({ engine, newJobId, isAlive: isAlive ?? (() => true) });
+  } catch (error) {
+    await db?.destroy();
+    throw translate(error, path);
+  }
+}
+
+function openFile(path: string): DatabaseSync {
+  if (path !== ":memory:") makeDirectory(dirname(path));
+  const database = new DatabaseSync(path, { timeout: busyMs });
+  try {
+    // Before anything is in it; its -wal and -shm take the mode of the file.
+    if (path !== ":memory:") chmodSync(path, 0o600);
+    database.exec(
+      `pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
+       pragma wal_autocheckpoint = ${walBytesMax / pageBytes}; pragma journal_size_limit = ${walBytesMax};
+       pragma temp_store = memory;`,
+    );
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return database;
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new GodwitError("state_unusable", {
+      disposition: "fatal",
+      what: `the state directory ${directory} cannot be made (${error instanceof Error ? error.message : String(error)})`,
+      hint: "Check the modes of the directories above it, or name another one with --state.",
+      cause: error,
+    });
+  }
+}
+
+async function refuseStranger(tx: Tx, path: string): Promise<void> {
+  const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(tx);
+  if (rows.length === 0 || rows.some((row) => row.name === "godwit_schema")) return;
+  throw new GodwitError("state_unusable", {
+    disposition: "fatal",
+    what: `${path} is a database, but not one of Godwit's`,
+    hint: "Name another directory with --state.",
+  });
+}
+
+function sqliteEngine(db: AnyKysely, path: string, clock: Clock): Engine {
+  const run = async <T>(mode: "read only" | "read write", work: (tx: Tx) => Promise<T>): Promise<T> => {
+    try {
+      return await db.transaction().setAccessMode(mode).execute(work);
+    } catch (error) {
+      throw translate(error, path);
+    }
+  };
+  return {
+    clock,
+    write: (work) => run("read write", work),
+    read: (work) => run("read only", work),
+    [Symbol.asyncDispose]: () => db.destroy(),
+  };
+}
