@@ -1,0 +1,74 @@
+/**
+ * Directories of this machine, as source and as target. It owns paths, names and durability on file systems; it refuses
+ * whatever would leave its root, and knows nothing of jobs, digests or retries.
+ */
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import type { Connector, OpenOptions } from "../../ports/connector.ts";
+import type { Source } from "../../ports/source.ts";
+import type { Target } from "../../ports/target.ts";
+import { diagnose } from "./diagnose.ts";
+import { isMissing, rootError, systemCode } from "./errors.ts";
+import { type Root, rootOfUrl, toFsPath } from "./root.ts";
+import { FsSource } from "./source.ts";
+import { sweep } from "./sweep.ts";
+import { FsTarget } from "./target.ts";
+
+export const fsConnector: Connector = {
+  scheme: "file:",
+  openSource: async (url: string, options: OpenOptions): Promise<Source> =>
+    new FsSource(openSourceRoot(rootOfUrl(url)), options),
+  openTarget: async (url: string, options: OpenOptions): Promise<Target> =>
+    new FsTarget(openTargetRoot(rootOfUrl(url), options.create ?? true), options),
+  diagnose,
+  sweep,
+};
+
+function openSourceRoot(root: Root): Root {
+  const path = toFsPath(root.bytes);
+  try {
+    const { location } = root;
+    if (!statSync(path).isDirectory()) {
+      throw rootError(
+        "source_missing",
+        `${location} is no directory`,
+        "Give the directory that holds it, and --include its name.",
+      );
+    }
+    // Asked now, so that a job does not begin which cannot list even its first directory.
+    readdirSync(path, { withFileTypes: false, encoding: "buffer" });
+    return root.resolved();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    if (isMissing(error))
+      throw rootError("source_missing", `${root.location} does not exist`, "Check the path, and that it is mounted.");
+    throw rootError("unreadable", `${root.location} cannot be listed (${code})`, "Run as a user who may read it.");
+  }
+}
+
+function openTargetRoot(root: Root, create: boolean): Root {
+  const path = toFsPath(root.bytes);
+  try {
+    if (create) mkdirSync(path, { recursive: true });
+    else if (statSync(path, { throwIfNoEntry: false }) === undefined) return root;
+    if (!statSync(path).isDirectory()) throw notDirectory(root);
+    return root.resolved();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === null) throw error;
+    if (code === "EEXIST" || code === "ENOTDIR") throw notDirectory(root);
+    throw rootError(
+      "target_unwritable",
+      `${root.location} cannot be made (${code})`,
+      "Run as a user who may write there, or choose another place.",
+    );
+  }
+}
+
+function notDirectory(root: Root): Error {
+  return rootError(
+    "target_not_directory",
+    `${root.location} is no directory`,
+    "Choose a directory, or a path that does not exist yet.",
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * The few calls of the C library that Node has not: times in nanoseconds, early write-back, and whether a file has
+ * extended attributes at all. Through koffi, an optional dependency: without it everything works, less exactly.
+ */
+import { createRequire } from "node:module";
+
+export interface Native {
+  /** Sets the modification time of an open file, leaves its access time. @returns false when the system refused */
+  setMtime(fd: number, mtimeNs: bigint): boolean;
+  /** The same for a symlink itself. */
+  setLinkMtime(path: string | Buffer, mtimeNs: bigint): boolean;
+  /** Starts writing pages to the disk without waiting for them; a no-op where the system has no such call. */
+  startWriteBack(fd: number, offset: number, bytes: number): void;
+  /** Bytes of the list of names of extended attributes; 0 when there are none, or no such thing. */
+  xattrListBytes(fd: number): number;
+  /** Where the bytes lie in memory, for alignment. */
+  address(bytes: Uint8Array): bigint;
+}
+
+interface Koffi {
+  load(path: string | null): { func(prototype: string): (...parameters: unknown[]) => number | bigint };
+  address(bytes: Uint8Array): bigint;
+}
+
+const isLinux = process.platform === "linux";
+const second = 1_000_000_000n;
+
+/** Numbers of <fcntl.h> and <sys/stat.h>. */
+const numbers = isLinux
+  ? { omit: 0x3ffffffen, currentDirectory: -100, noFollow: 0x100 }
+  : { omit: -2n, currentDirectory: -2, noFollow: 0x20 };
+const syncFileRangeWrite = 2;
+
+function load(): Native | null {
+  const is64Bit =
+    process.arch === "x64" || process.arch === "arm64" || process.arch === "riscv64" || process.arch === "ppc64";
+  if (!is64Bit || (!isLinux && process.platform !== "darwin")) return null;
+  try {
+    const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    return bind(koffi);
+  } catch {
+    // Not installed, or not for this machine: `doctor` says what is lost by that.
+    return null;
+  }
+}
+
+function bind(koffi: Koffi): Native {
+  const libc = koffi.load(null);
+  const futimens = libc.func("int futimens(int fd, const void *times)");
+  const utimensat = libc.func("int utimensat(int dirfd, const void *path, const void *times, int flags)");
+  const flistxattr = isLinux ? libc.func("int64_t flistxattr(int fd, void *list, size_t size)") : null;
+  const syncFileRange = isLinux
+    ? libc.func("int sync_file_range(int fd, int64_t offset, int64_t nbytes, unsigned int flags)")
+    : null;
+  // struct timespec[2]: access time, modification time.
+  const times = new BigInt64Array(4);
+  times[1] = numbers.omit;
+  const fill = (mtimeNs: bigint): void => {
+    let nanoseconds = mtimeNs % second;
+    if (nanoseconds < 0n) nanoseconds += second;
+    times[2] = (mtimeNs - nanoseconds) / second;
+    times[3] = nanoseconds;
+  };
+  return {
+    setMtime(fd, mtimeNs) {
+      fill(mtimeNs);
+      return futimens(fd, times) === 0;
+    },
+    setLinkMtime(path, mtimeNs) {
+      fill(mtimeNs);
+      const bytes = typeof path === "string" ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.alloc(1)]);
+      return utimensat(numbers.currentDirectory, bytes, times, numbers.noFollow) === 0;
+    },
+    startWriteBack(fd, offset, bytes) {
+      // A hint: where it fails, the fsync that follows does all the work.
+      syncFileRange?.(fd, offset, bytes, syncFileRangeWrite);
+    },
+    xattrListBytes(fd) {
+      if (flistxattr === null) return 1;
+      return Math.max(0, Number(flistxattr(fd, null, 0)));
+    },
+    address: (bytes) => koffi.address(bytes),
+  };
+}
+
+export const native = load();

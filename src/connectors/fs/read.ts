@@ -1,0 +1,256 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  statSync,
+  type BigIntStats,
+} from "node:fs";
+import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
+import { type Entry, type EntryKind } from "../../model/entry.ts";
+import type { BytePath } from "../../model/path.ts";
+import type { Frame, ItemEnd, Observed } from "../../ports/source.ts";
+import { changed, isMissing, readError, systemCode, vanished } from "./errors.ts";
+import type { Root } from "./root.ts";
+import { entryOf, isPinned, kindOf } from "./stat-entry.ts";
+import { readXattrs } from "./xattrs.ts";
+
+/** Bytes of one frame at most. */
+export const frameBytes = 1 << 20;
+
+const { O_RDONLY, O_NOFOLLOW } = constants;
+/** Reading leaves no trace where we are allowed that (own files, or root). Absent outside Linux. */
+const noAccessTime = (constants as { readonly O_NOATIME?: number }).O_NOATIME ?? 0;
+
+/** Reads entries of one tree, each from its pinned version alone. One reader is used by one lane. */
+export class EntryReader {
+  readonly #root: Root;
+  readonly #follow: boolean;
+  readonly #buffer = Buffer.allocUnsafeSlow(frameBytes);
+  #flags: number;
+
+  constructor(root: Root, follow: boolean) {
+    this.#root = root;
+    this.#follow = follow;
+    this.#flags = O_RDONLY | noAccessTime | (follow ? 0 : O_NOFOLLOW);
+  }
+
+  async *read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncGenerator<Frame> {
+    const starts = blockStarts(work.items);
+    for (let index = 0; index < work.items.length; index += 1) {
+      if (skip.has(index)) continue;
+      const item = work.items[index] as Item;
+      const first = starts[index] as number;
+      const end = starts[index + 1] as number;
+      if (item.entry.kind !== "file") {
+        if (first >= from) yield { item: index, end: this.#endOfOther(item.entry) };
+        continue;
+      }
+      if (end <= from) continue;
+      signal.throwIfAborted();
+      const opened = this.#open(item.entry);
+      if (typeof opened !== "number") {
+        yield { item: index, end: opened };
+        continue;
+      }
+      try {
+        const stop = item.offset + item.length;
+        let position = item.offset + Math.max(0, from - first) * item.blockBytes;
+        let failure: ItemEnd | null = null;
+        while (position < stop) {
+          const inBlock = (position - item.offset) % item.blockBytes;
+          const want = Math.min(frameBytes, item.blockBytes - inBlock, stop - position);
+          const got = this.#fill(opened, want, position, item.entry);
+          if (typeof got !== "number") {
+            failure = got;
+            break;
+          }
+          yield {
+            item: index,
+            offset: position,
+            bytes: got === frameBytes ? this.#buffer : this.#buffer.subarray(0, got),
+          };
+          position += got;
+          if (position < stop) signal.throwIfAborted();
+        }
+        yield { item: index, end: failure ?? this.#endOfFile(opened, item) };
+      } finally {
+        closeSync(opened);
+      }
+    }
+  }
+
+  /** What an entry is now; null when it is gone. */
+  observe(entry: Entry): Observed | null {
+    try {
+      if (entry.kind === "file" || entry.kind === "hardlink" || entry.kind === "directory") {
+        const seen = this.#observeOpen(entry);
+        if (seen !== null) return seen;
+      }
+      const stat = this.#stat(entry.path);
+      const kind = observedKind(entry, stat);
+      // A pipe or device took its place: what was planned is not there any more.
+      if (kind === null) return null;
+      const link = kind === "symlink" ? this.#linkText(entry.path) : kind === "hardlink" ? entry.link : null;
+      return { entry: entryOf(entry.path, stat, kind, link), xattrs: null, checksum: null };
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw readError(error, entry.path);
+    }
+  }
+
+  /** Null when it cannot be opened as what it was: then its path alone is looked at. */
+  #observeOpen(entry: Entry): Observed | null {
+    let fd: number;
+    try {
+      fd = this.#openPath(entry.path, entry.kind === "directory" ? constants.O_DIRECTORY : constants.O_NONBLOCK);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === "ELOOP" || code === "EACCES" || code === "EPERM" || code === "ENOTDIR" || code === "ENXIO")
+        return null;
+      throw error;
+    }
+    try {
+      const stat = fstatSync(fd, { bigint: true });
+      const kind = observedKind(entry, stat);
+      if (kind === null) return null;
+      const link = kind === "hardlink" ? entry.link : null;
+      return {
+        entry: entryOf(entry.path, stat, kind, link),
+        xattrs: readXattrs(fd, this.#root.at(entry.path)),
+        checksum: null,
+      };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #open(entry: Entry): number | ItemEnd {
+    let fd: number;
+    try {
+      // A pipe that took the file's place must not hold the lane: it opens at once, and its version is another one.
+      fd = this.#openPath(entry.path, constants.O_NONBLOCK);
+    } catch (error) {
+      if (isMissing(error)) return { outcome: "vanished", error: vanished(entry.path, error).toJSON() };
+      if (systemCode(error) === "ELOOP") return this.#changed(entry, "became a symlink");
+      return failed(error, entry.path);
+    }
+    if (isPinned(entry, fstatSync(fd, { bigint: true }))) return fd;
+    closeSync(fd);
+    return this.#changed(entry, "changed since it was listed");
+  }
+
+  #openPath(path: BytePath, more: number): number {
+    const at = this.#root.at(path);
+    try {
+      return openSync(at, this.#flags | more);
+    } catch (error) {
+      if (systemCode(error) !== "EPERM" || (this.#flags & noAccessTime) === 0) throw error;
+      // Somebody else's file; likely not the only one.
+      this.#flags &= ~noAccessTime;
+      return openSync(at, this.#flags | more);
+    }
+  }
+
+  #fill(fd: number, want: number, position: number, entry: Entry): number | ItemEnd {
+    try {
+      const got = readSync(fd, this.#buffer, 0, want, position);
+      return got > 0 ? got : this.#changed(entry, "was cut short while it was read");
+    } catch (error) {
+      return failed(error, entry.path);
+    }
+  }
+
+  #endOfFile(fd: number, { entry, length }: Item): ItemEnd {
+    if (!isPinned(entry, fstatSync(fd, { bigint: true }))) return this.#changed(entry, "changed while it was read");
+    if (length !== entry.sizeBytes) {
+      // Other ranges open the path anew: it must still lead to this file.
+      const named = this.#look(entry.path);
+      if (named === null || named.ino !== (entry.version as { readonly inode: bigint }).inode) {
+        return this.#changed(entry, "was replaced while it was read");
+      }
+      return { outcome: "read", observed: { entry, xattrs: null, checksum: null } };
+    }
+    try {
+      const xattrs = readXattrs(fd, this.#root.at(entry.path));
+      return { outcome: "read", observed: { entry, xattrs, checksum: null } };
+    } catch (error) {
+      return failed(error, entry.path);
+    }
+  }
+
+  #endOfOther(entry: Entry): ItemEnd {
+    let seen: Observed | null;
+    try {
+      seen = this.observe(entry);
+    } catch (error) {
+      return failed(error, entry.path);
+    }
+    if (seen === null) return { outcome: "vanished", error: vanished(entry.path).toJSON() };
+    if (seen.entry.kind !== entry.kind) {
+      return {
+        outcome: "changed",
+        error: changed(entry.path, `is a ${seen.entry.kind} now`).toJSON(),
+        now: seen.entry,
+      };
+    }
+    // A directory's time moves whenever something in it does: that is no other version of anything that is copied.
+    const { version } = seen.entry;
+    const same =
+      version.kind === "stat" &&
+      entry.version.kind === "stat" &&
+      version.inode === entry.version.inode &&
+      version.mtimeNs === entry.version.mtimeNs;
+    if (entry.kind !== "directory" && (!same || seen.entry.link !== entry.link)) {
+      return {
+        outcome: "changed",
+        error: changed(entry.path, "changed since it was listed").toJSON(),
+        now: seen.entry,
+      };
+    }
+    return { outcome: "read", observed: seen };
+  }
+
+  #changed(entry: Entry, how: string): ItemEnd {
+    const stat = this.#look(entry.path);
+    const kind = stat === null ? null : kindOf(stat);
+    let now: Entry | null = null;
+    if (stat !== null && kind !== null && kind !== "other") {
+      const link = kind === "symlink" ? this.#linkText(entry.path) : null;
+      now = entryOf(entry.path, stat, kind, link);
+    }
+    return { outcome: "changed", error: changed(entry.path, how).toJSON(), now };
+  }
+
+  #look(path: BytePath): BigIntStats | null {
+    try {
+      return this.#stat(path);
+    } catch {
+      return null;
+    }
+  }
+
+  #stat(path: BytePath): BigIntStats {
+    const at = this.#root.at(path);
+    return this.#follow || path === "" ? statSync(at, { bigint: true }) : lstatSync(at, { bigint: true });
+  }
+
+  #linkText(path: BytePath): BytePath {
+    return readlinkSync(this.#root.at(path), { encoding: "latin1" }) as BytePath;
+  }
+}
+
+function failed(error: unknown, path: BytePath): ItemEnd {
+  return { outcome: "failed", error: readError(error, path).toJSON() };
+}
+
+/** A later name of a hard-linked file stays one as long as it leads to the same file. */
+function observedKind(entry: Entry, stat: BigIntStats): EntryKind | null {
+  const kind = kindOf(stat);
+  if (kind === "other") return null;
+  const isSameFile = entry.version.kind === "stat" && entry.version.inode === stat.ino;
+  return entry.kind === "hardlink" && kind === "file" && isSameFile ? "hardlink" : kind;
+}

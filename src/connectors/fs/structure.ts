@@ -1,0 +1,91 @@
+/** Directories, symlinks and hard links: staged like files where a name can be staged. */
+import { closeSync, constants, linkSync, lstatSync, openSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
+import { GodwitError } from "../../base/errors.ts";
+import type { Entry } from "../../model/entry.ts";
+import { type BytePath, displayPath, pathToBytes } from "../../model/path.ts";
+import type { Loss, Observed } from "../../ports/source.ts";
+import { setLinkAttributes } from "./attributes.ts";
+import type { Containment } from "./contain.ts";
+import { isMissing, systemCode } from "./errors.ts";
+import { assertContained, type Root } from "./root.ts";
+import { stagingPath } from "./staging.ts";
+import { writeXattrs } from "./xattrs.ts";
+
+export interface Structure {
+  readonly root: Root;
+  readonly containment: Containment;
+  readonly jobId: string;
+}
+
+export function makeDirectory({ root, containment }: Structure, entry: Entry, observed: Observed): readonly Loss[] {
+  if (entry.path !== "") assertContained(entry.path);
+  containment.makeDirectory(entry.path);
+  if (observed.xattrs === null) return [];
+  const at = root.at(entry.path);
+  const fd = openSync(at, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return writeXattrs(fd, at, observed.xattrs) ? [] : ["xattrs"];
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function makeSymlink({ root, containment, jobId }: Structure, entry: Entry): readonly Loss[] {
+  containment.dirty.add(containment.makeParent(entry.path));
+  const staging = root.at(stagingPath(jobId, entry));
+  const text = entry.link ?? ("" as BytePath);
+  try {
+    symlinkSync(pathToBytes(text), staging);
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+    if (readlinkSync(staging, { encoding: "latin1" }) !== text) {
+      unlinkSync(staging);
+      symlinkSync(pathToBytes(text), staging);
+    }
+  }
+  return setLinkAttributes(staging, entry);
+}
+
+/** The first name has its place by now: links are made after all files. */
+export function makeHardLink({ root, containment, jobId }: Structure, entry: Entry): void {
+  const first = entry.link ?? ("" as BytePath);
+  assertContained(first);
+  containment.dirty.add(containment.makeParent(entry.path));
+  const staging = root.at(stagingPath(jobId, entry));
+  if (!containment.hasParent(first)) throw firstNameMissing(entry);
+  try {
+    unlinkSync(staging);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  try {
+    linkSync(root.at(first), staging);
+  } catch (error) {
+    const code = systemCode(error);
+    if (isMissing(error)) throw firstNameMissing(entry);
+    if (code === "EXDEV" || code === "EMLINK" || code === "EPERM" || code === "ENOTSUP" || code === "ENOSYS") {
+      throw new GodwitError("kind_unsupported", {
+        disposition: "rejected",
+        what: `${displayPath(entry.path)} cannot be a hard link to ${displayPath(first)} on the target (${code})`,
+        hint: "Both names must lie on one file system that has hard links.",
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+/** True when both names lead to one file. */
+export function isSameFile(root: Root, path: BytePath, first: BytePath): boolean {
+  const a = lstatSync(root.at(path), { bigint: true, throwIfNoEntry: false });
+  const b = lstatSync(root.at(first), { bigint: true, throwIfNoEntry: false });
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+}
+
+function firstNameMissing(entry: Entry): GodwitError {
+  return new GodwitError("target_missing", {
+    disposition: "rejected",
+    what: `${displayPath(entry.path)}: its other name ${displayPath(entry.link ?? entry.path)} is not on the target`,
+    hint: "The file under its first name did not arrive: see what the report says of it.",
+  });
+}

@@ -1,0 +1,115 @@
+/** A place in memory as a target: staged, synced, read back and published in the same steps as a directory. */
+import type { Item, Work } from "../../model/chunk.ts";
+import type { Entry, ReadFrom } from "../../model/entry.ts";
+import { type BytePath, isContained } from "../../model/path.ts";
+import type { OpenOptions } from "../../ports/connector.ts";
+import type { Frame } from "../../ports/source.ts";
+import type {
+  Acceptance,
+  DigestedFrame,
+  OnConfirmed,
+  PublishRequest,
+  ReadBackRequest,
+  Target,
+  WriteReceipt,
+} from "../../ports/target.ts";
+import { eachItem } from "./each-item.ts";
+import { badName, conflict, notEmpty, stagingGone } from "./errors.ts";
+import type { MemoryPlace } from "./place.ts";
+import { readBack } from "./read-back.ts";
+import { checkWay, dress, show, stage, stagingKey } from "./staging.ts";
+import { MemoryWriter } from "./write.ts";
+
+export class MemoryTarget implements Target {
+  readonly location: string;
+  readonly readFrom: ReadFrom = "medium";
+  readonly #place: MemoryPlace;
+  readonly #durability: OpenOptions["durability"];
+
+  constructor(place: MemoryPlace, options: OpenOptions) {
+    this.location = `memory:${place.name}`;
+    this.#place = place;
+    this.#durability = options.durability;
+  }
+
+  get publishFirst(): boolean {
+    return this.#place.publishFirst;
+  }
+
+  blockBytes(_sizeBytes: number): number {
+    return this.#place.blockBytes;
+  }
+
+  accepts(entry: Entry): Acceptance {
+    const isRoot = entry.path === "" && entry.kind === "directory";
+    if (!isRoot && !isContained(entry.path)) return { ok: false, error: badName(entry.path).toJSON() };
+    // A name that is written again would be another file: such a target keeps no link to it.
+    if (this.publishFirst && entry.kind === "hardlink") return { ok: true, as: "file", losses: ["hardlink"] };
+    return { ok: true, as: entry.kind, losses: [] };
+  }
+
+  async prepare(work: Work, repair: boolean, signal: AbortSignal): Promise<string | null> {
+    signal.throwIfAborted();
+    const { entry } = work.items[0] as Item;
+    checkWay(this.#place, entry.path);
+    const key = stagingKey(work.jobId, entry);
+    if (!this.#place.staged.has(key)) {
+      const published = this.#place.nodes.get(entry.path);
+      const node = stage(this.#place, key, "file");
+      node.bytes = Buffer.alloc(entry.sizeBytes);
+      if (repair && published?.kind === "file") published.bytes.copy(node.bytes);
+    }
+    return key;
+  }
+
+  async write(
+    work: Work,
+    frames: AsyncIterable<DigestedFrame>,
+    onConfirmed: OnConfirmed,
+    signal: AbortSignal,
+  ): Promise<WriteReceipt> {
+    const durable = this.#durability === "fsync";
+    return await new MemoryWriter({ place: this.#place, work, durable, onConfirmed }).run(frames, signal);
+  }
+
+  readBack(request: ReadBackRequest, signal: AbortSignal): AsyncIterable<Frame> {
+    return readBack(this.#place, request, signal);
+  }
+
+  async publish({ work, skip, observed }: PublishRequest, signal: AbortSignal): Promise<WriteReceipt> {
+    signal.throwIfAborted();
+    return eachItem(work, skip, ({ entry }) => {
+      const staged = this.#place.staged.get(stagingKey(work.jobId, entry));
+      if (staged !== undefined && work.kind === "head" && observed !== null)
+        dress(staged.node, observed.entry, observed.xattrs);
+      show(this.#place, work.jobId, entry);
+    });
+  }
+
+  async seal(work: Work, skip: ReadonlySet<number>, signal: AbortSignal): Promise<WriteReceipt> {
+    signal.throwIfAborted();
+    return eachItem(work, skip, ({ entry }) => {
+      const node = this.#place.nodes.get(entry.path);
+      if (node === undefined) throw stagingGone(entry.path);
+      if (entry.attributes !== null) dress(node, entry, node.xattrs);
+    });
+  }
+
+  async remove(path: BytePath, isDirectory: boolean, signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted();
+    checkWay(this.#place, path);
+    const node = this.#place.nodes.get(path);
+    if (node === undefined) return false;
+    if ((node.kind === "directory") !== isDirectory) throw conflict(path);
+    if (isDirectory && this.#place.nodes.keys().some((name) => name.startsWith(`${path}/`))) throw notEmpty(path);
+    this.#place.remove(path);
+    return true;
+  }
+
+  async discard(work: Work, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    for (const { entry } of work.items) this.#place.staged.delete(stagingKey(work.jobId, entry));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

@@ -1,0 +1,143 @@
+import { GodwitError } from "../../base/errors.ts";
+import type { Item, Work } from "../../model/chunk.ts";
+import type { Entry } from "../../model/entry.ts";
+import type { EndFrame, ItemEnd } from "../../ports/source.ts";
+import type { DigestedFrame, OnConfirmed, Refusal, WriteReceipt } from "../../ports/target.ts";
+import { conflict, firstNameMissing, stagingGone } from "./errors.ts";
+import type { MemoryPlace, StagedNode } from "./place.ts";
+import { checkWay, dress, give, isShown, show, stage, stagingKey } from "./staging.ts";
+
+export interface MemoryWriterOptions {
+  readonly place: MemoryPlace;
+  readonly work: Work;
+  readonly durable: boolean;
+  readonly onConfirmed: OnConfirmed;
+}
+
+/**
+ * Stages the frames of one chunk. A block is synced when its last frame has come, and confirmed then; the last one of a
+ * whole item only with the item's end, which brings its attributes. A target that publishes first keeps a whole item to
+ * itself until its end, and confirms it once it is visible, as an upload to a bucket does.
+ */
+export class MemoryWriter {
+  readonly #options: MemoryWriterOptions;
+  readonly #refused = new Map<number, Refusal>();
+  /** Blocks that wait for the end of their item. */
+  #held: number[] = [];
+  #upload: StagedNode | null = null;
+
+  constructor(options: MemoryWriterOptions) {
+    this.#options = options;
+  }
+
+  async run(frames: AsyncIterable<DigestedFrame>, signal: AbortSignal): Promise<WriteReceipt> {
+    for await (const frame of frames) {
+      signal.throwIfAborted();
+      if (this.#refused.has(frame.item)) continue;
+      const item = this.#options.work.items[frame.item] as Item;
+      try {
+        if ("end" in frame) this.#end(item, frame.end);
+        else this.#bytes(item, frame);
+      } catch (error) {
+        if (!(error instanceof GodwitError) || error.disposition !== "rejected") throw error;
+        this.#refused.set(frame.item, { item: frame.item, error: error.toJSON() });
+        this.#held = [];
+        this.#upload = null;
+      }
+    }
+    return { refused: [...this.#refused.values()], lost: [] };
+  }
+
+  #bytes(item: Item, frame: Exclude<DigestedFrame, EndFrame>): void {
+    const { durable, onConfirmed } = this.#options;
+    if (this.#isTail(item, frame.offset)) {
+      this.#held = [frame.block];
+      return;
+    }
+    const staged = this.#staged(item, frame.offset);
+    staged.node.bytes.set(frame.bytes, frame.offset);
+    staged.unsynced.push([frame.offset, frame.offset + frame.bytes.length]);
+    if (frame.digest === null) return;
+    if (durable) staged.unsynced = [];
+    const isLast = frame.offset + frame.bytes.length === item.length;
+    if (!this.#isRange && (isLast || this.#options.place.publishFirst)) this.#held.push(frame.block);
+    else onConfirmed({ block: frame.block, tag: null });
+  }
+
+  #end(item: Item, end: ItemEnd): void {
+    const { place, work, onConfirmed } = this.#options;
+    const { entry } = item;
+    const held = this.#held;
+    this.#held = [];
+    if (end.outcome !== "read") {
+      if (!this.#isRange) place.staged.delete(stagingKey(work.jobId, entry));
+      this.#upload = null;
+      return;
+    }
+    if (entry.kind === "directory") this.#makeDirectory(entry);
+    else if (entry.kind === "file" && !this.#isRange) {
+      if (!this.#isTail(item, item.length)) {
+        const { node } = this.#staged(item, item.length);
+        this.#upload = null;
+        dress(node, end.observed.entry, end.observed.xattrs);
+        if (place.publishFirst) give(place, entry, node);
+      }
+    } else if (entry.kind !== "file") {
+      this.#makeLink(entry);
+      if (place.publishFirst) show(place, work.jobId, entry);
+    }
+    for (const block of held) onConfirmed({ block, tag: null });
+  }
+
+  /** Only the tail comes of an item that a predecessor has published, confirming all but its last block. */
+  #isTail({ entry, offset }: Item, at: number): boolean {
+    const { place } = this.#options;
+    if (!place.publishFirst || this.#isRange || this.#upload !== null || at <= offset) return false;
+    return isShown(place, entry);
+  }
+
+  #makeDirectory(entry: Entry): void {
+    const { place } = this.#options;
+    const there = place.nodes.get(entry.path);
+    if (entry.path !== "") checkWay(place, entry.path);
+    if (there !== undefined && there.kind !== "directory") throw conflict(entry.path);
+    place.makeDirectory(entry.path);
+  }
+
+  #makeLink(entry: Entry): void {
+    const { place, work } = this.#options;
+    checkWay(place, entry.path);
+    const key = stagingKey(work.jobId, entry);
+    if (entry.kind === "symlink") {
+      const node = stage(place, key, "symlink");
+      node.link = entry.link;
+      dress(node, entry, null);
+      return;
+    }
+    const first = entry.link === null ? undefined : place.nodes.get(entry.link);
+    if (first === undefined) throw firstNameMissing(entry.path);
+    first.names += 1;
+    place.staged.set(key, { node: first, stagedAtMs: Number(place.nowNs() / 1_000_000n), unsynced: [] });
+  }
+
+  #staged({ entry, offset }: Item, at: number): StagedNode {
+    const { place, work } = this.#options;
+    const key = stagingKey(work.jobId, entry);
+    const staged = this.#upload ?? place.staged.get(key);
+    if (staged !== undefined) return staged;
+    if (this.#isRange || at > offset) throw stagingGone(entry.path);
+    checkWay(place, entry.path);
+    if (place.publishFirst) {
+      const node = place.make("file", { mode: 0o600 });
+      node.bytes = Buffer.alloc(entry.sizeBytes);
+      this.#upload = { node, stagedAtMs: 0, unsynced: [] };
+      return this.#upload;
+    }
+    stage(place, key, "file").bytes = Buffer.alloc(entry.sizeBytes);
+    return place.staged.get(key) as StagedNode;
+  }
+
+  get #isRange(): boolean {
+    return this.#options.work.kind === "range";
+  }
+}
