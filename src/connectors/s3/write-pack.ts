@@ -1,0 +1,204 @@
+import { must } from "../../base/assert.ts";
+import { blockCount, blockStarts, type Item, type Work } from "../../model/chunk.ts";
+import type { ItemLoss } from "../../model/task.ts";
+import type { BytesFrame, EndFrame, Loss, Observed } from "../../ports/source.ts";
+import type { BlockReceipt, DigestedFrame, OnConfirmed, Refusal, WriteReceipt } from "../../ports/target.ts";
+import { metadataOf } from "./attributes.ts";
+import type { Buffers } from "./buffers.ts";
+import type { S3Client } from "./client.ts";
+import { isOfEntry, vanished } from "./errors.ts";
+import { Flight } from "./flight.ts";
+import type { Root } from "./keys.ts";
+import { type Block, PackedUpload } from "./packed-upload.ts";
+import { objectTag } from "./tags.ts";
+
+const packLimits = { countMax: 16, bytesMax: 64 * 2 ** 20 } as const;
+
+export interface PackWriterParts {
+  readonly client: S3Client;
+  readonly root: Root;
+  readonly buffers: Buffers;
+  readonly work: Work;
+}
+
+/** What the frames of one item have brought so far. */
+interface Open {
+  readonly index: number;
+  readonly item: Item;
+  /** Only the tail comes: a predecessor has published it and confirmed all but the last block. */
+  readonly isTail: boolean;
+  readonly upload: PackedUpload | null;
+  filling: Buffer | null;
+  filled: number;
+  only: Block | null;
+}
+
+/**
+ * Writes whole entries, each visible only once its end has come: until then it might still turn out to be another
+ * version. Entries of one block are one request; several go at once.
+ */
+export class PackWriter {
+  readonly #client: S3Client;
+  readonly #root: Root;
+  readonly #buffers: Buffers;
+  readonly #work: Work;
+  readonly #starts: readonly number[];
+  readonly #flight: Flight;
+  readonly #signal: AbortSignal;
+  readonly #refused: Refusal[] = [];
+  readonly #lost: ItemLoss[] = [];
+  readonly #uploads = new Set<PackedUpload>();
+  #open: Open | null = null;
+
+  constructor({ client, root, buffers, work }: PackWriterParts, onConfirmed: OnConfirmed, signal: AbortSignal) {
+    this.#client = client;
+    this.#root = root;
+    this.#buffers = buffers;
+    this.#work = work;
+    this.#starts = blockStarts(work.items);
+    this.#flight = new Flight(packLimits, onConfirmed);
+    this.#signal = signal;
+  }
+
+  async run(frames: AsyncIterable<DigestedFrame>): Promise<WriteReceipt> {
+    try {
+      for await (const frame of frames) {
+        this.#signal.throwIfAborted();
+        if (this.#open?.index !== frame.item) this.#open = "end" in frame ? null : this.#begin(frame);
+        if ("end" in frame) await this.#end(frame);
+        else await this.#bytes(this.#open as Open, frame);
+      }
+      await this.#flight.land();
+      return { refused: this.#refused, lost: this.#lost };
+    } finally {
+      await this.#flight.settle();
+      // What is left was not finished: nobody else knows of these uploads.
+      await Promise.all(Array.from(this.#uploads, (upload) => upload.abort()));
+    }
+  }
+
+  #begin(frame: BytesFrame): Open {
+    const index = frame.item;
+    const item = must(this.#work.items[index], "a frame belongs to an item");
+    const isTail = frame.offset > item.offset;
+    const isLarge = !isTail && blockCount(item) > 1;
+    const upload = isLarge ? this.#openUpload(item) : null;
+    return { index, item, isTail, upload, filling: null, filled: 0, only: null };
+  }
+
+  #openUpload({ entry }: Item): PackedUpload {
+    const key = this.#root.key(entry.path);
+    const parts = { client: this.#client, buffers: this.#buffers, flight: this.#flight, signal: this.#signal };
+    const upload = new PackedUpload({ ...parts, key, sizeBytes: entry.sizeBytes });
+    // A source that knows the attributes only at the end lets the parts wait for them.
+    if (entry.attributes !== null) upload.create(metadataOf(entry.attributes, entry.kind));
+    this.#uploads.add(upload);
+    return upload;
+  }
+
+  async #bytes(open: Open, frame: Exclude<DigestedFrame, EndFrame>): Promise<void> {
+    if (open.isTail) return;
+    const { item, index } = open;
+    const inItem = frame.block - (this.#starts[index] as number);
+    open.filling ??= this.#buffers.take(Math.min(item.blockBytes, item.length - inItem * item.blockBytes));
+    open.filling.set(frame.bytes, open.filled);
+    open.filled += frame.bytes.length;
+    if (frame.digest === null) return;
+    const block: Block = { block: inItem, body: open.filling, sha256: frame.digest };
+    open.filling = null;
+    open.filled = 0;
+    if (open.upload === null) open.only = block;
+    else await open.upload.add(block);
+  }
+
+  async #end({ item: index, end }: EndFrame): Promise<void> {
+    const open = this.#open;
+    this.#open = null;
+    const item = must(this.#work.items[index], "an end belongs to an item");
+    if (end.outcome !== "read") {
+      if (open?.upload) await this.#drop(open.upload);
+      return;
+    }
+    const { observed } = end;
+    this.#note(index, item, observed);
+    const { entry } = item;
+    const metadata = metadataOf(observed.entry.attributes ?? entry.attributes, entry.kind);
+    if (entry.kind === "directory") return this.#launch(index, 0, () => this.#putMarker(item, metadata));
+    if (entry.kind !== "file" || open === null) return;
+    const first = this.#starts[index] as number;
+    const last = (this.#starts[index + 1] as number) - 1;
+    if (open.isTail)
+      return this.#launch(index, 0, async () => [{ block: last, tag: await this.#tagOfPublished(item) }]);
+    if (open.upload !== null) return this.#finishUpload(index, open.upload, { metadata, first, last });
+    const { body, sha256 } = must(open.only, "a file that was read has its block");
+    const key = this.#root.key(entry.path);
+    await this.#launch(index, body.length, async () => {
+      const written = await this.#client.putObject({ key, body, sha256, metadata }, this.#signal);
+      this.#buffers.give(body);
+      return [{ block: first, tag: objectTag(written) }];
+    });
+  }
+
+  async #finishUpload(
+    index: number,
+    upload: PackedUpload,
+    {
+      metadata,
+      first,
+      last,
+    }: { readonly metadata: Readonly<Record<string, string>>; readonly first: number; readonly last: number },
+  ): Promise<void> {
+    await upload.createLate(metadata);
+    await this.#launch(index, 0, async () => {
+      const tag = objectTag(await upload.complete());
+      this.#uploads.delete(upload);
+      return Array.from({ length: last - first + 1 }, (_, at) => ({
+        block: first + at,
+        tag: first + at === last ? tag : null,
+      }));
+    });
+  }
+
+  /** An item that the store refuses for good does not stop the others. */
+  #launch(index: number, bytes: number, act: () => Promise<readonly BlockReceipt[]>): Promise<void> {
+    return this.#flight.launch(bytes, async () => {
+      try {
+        return await act();
+      } catch (error) {
+        if (!isOfEntry(error) || this.#signal.aborted) throw error;
+        this.#refused.push({ item: index, error: error.toJSON() });
+        return [];
+      }
+    });
+  }
+
+  async #putMarker({ entry }: Item, metadata: Readonly<Record<string, string>>): Promise<readonly BlockReceipt[]> {
+    const key = this.#root.keyOrNull(entry.path, true);
+    if (key !== null)
+      await this.#client.putObject({ key, body: emptyBody, sha256: emptySha256, metadata }, this.#signal);
+    return [];
+  }
+
+  async #tagOfPublished({ entry }: Item): Promise<string | null> {
+    const head = await this.#client.headObject({ key: this.#root.key(entry.path) }, this.#signal);
+    if (head === null) throw vanished(entry.path);
+    return objectTag(head);
+  }
+
+  async #drop(upload: PackedUpload): Promise<void> {
+    this.#uploads.delete(upload);
+    await upload.abort();
+  }
+
+  #note(item: number, { entry }: Item, observed: Observed): void {
+    const losses: Loss[] = [];
+    if (observed.xattrs !== null && observed.xattrs.size > 0) losses.push("xattrs");
+    if (entry.kind === "directory" && this.#root.keyOrNull(entry.path, true) === null && entry.attributes !== null)
+      losses.push("directory_attributes");
+    if (entry.sparse) losses.push("sparse");
+    if (losses.length > 0) this.#lost.push({ item, losses });
+  }
+}
+
+const emptyBody = Buffer.alloc(0);
+const emptySha256 = Buffer.from("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "hex");
