@@ -1,0 +1,217 @@
+/**
+ * Leads one job from its plan to its end. It plans, keeps the lead, folds counters, obeys wishes, and says when the job
+ * is over. It never touches data: workers find their tasks in the Store, and go on while nobody leads.
+ */
+import type { Bell } from "../base/bell.ts";
+import { GodwitError, toGodwitError } from "../base/errors.ts";
+import { isReconciling } from "../model/chunk.ts";
+import { type Job, type JobStatus, unexplained } from "../model/job.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Source } from "../ports/source.ts";
+import type { Lead, Store } from "../ports/store.ts";
+import type { Target } from "../ports/target.ts";
+import { plan } from "./plan.ts";
+
+/** The lead lasts 3 s in the Store; renewed often enough that one late renewal does not lose it. */
+const renewIntervalMs = 1_000;
+/** Counters are folded after this many finished tasks, or after this time while anything happens. */
+const checkpointTasks = 100;
+const checkpointIntervalMs = 1_000;
+
+export interface CoordinateOptions {
+  readonly store: Store;
+  readonly job: Pick<Job, "id">;
+  readonly owner: string;
+  readonly source: Source;
+  readonly target: Target | null;
+  readonly existing: Source;
+  readonly clock: Clock;
+  /** Rung by workers when a task has ended, and by the coordinator when there is new work. */
+  readonly taskEnded: Bell;
+  readonly newWork: Bell;
+  /** Rung by a worker that found nothing to claim. */
+  readonly queueEmpty: Bell;
+  /** The lead is held: workers of this process may begin. */
+  readonly onLead: () => void;
+  /** The job is over for now: returns when the workers of this process have recorded what they had. */
+  readonly onStop: () => Promise<void>;
+  /** Sees the job at every checkpoint. */
+  readonly onCheckpoint: (job: Job) => void;
+  /** A worker met something that ends the whole job. */
+  readonly fatal: AbortSignal;
+  /** Somebody asked to stop: the job stays resumable. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @returns the job as it ended: final, paused, or still running when `signal` stopped it
+ * @throws job_locked when another process leads the job
+ */
+export async function coordinate(options: CoordinateOptions): Promise<Job> {
+  const { store } = options;
+  const lead = await store.lead(options.job.id, options.owner);
+  // What the caller knows of the job may be old: another may have led it to its end in between.
+  const job = await store.checkpoint(lead);
+  if (job.status === "complete" || job.status === "cancelled") {
+    await options.onStop();
+    await store.resign(lead);
+    return job;
+  }
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, options.fatal, stop.signal]);
+  const keeper = keepLead(options, lead, signal, stop);
+  let end: Job;
+  let planning: Promise<void> = Promise.resolve();
+  try {
+    await store.setStatus(keeper.current(), job.planDone ? "running" : "planning", null);
+    options.onLead();
+    if (!job.planDone) planning = planAll(options, job, { lead: keeper.current, signal });
+    end = await watch(options, keeper.current, planning, signal);
+  } catch (error) {
+    end = await failed(options, keeper.current(), firstCause(error, [options.signal, options.fatal, stop.signal]));
+  } finally {
+    stop.abort();
+    await keeper.done;
+    await planning.catch(() => undefined);
+  }
+  await store.resign(keeper.current());
+  return end;
+}
+
+async function planAll(
+  options: CoordinateOptions,
+  job: Job,
+  { lead, signal }: { readonly lead: () => Lead; readonly signal: AbortSignal },
+): Promise<void> {
+  const { store, source, target, existing, clock } = options;
+  await plan({
+    spec: job.spec,
+    source,
+    target,
+    existing,
+    clock,
+    cursor: job.planCursor,
+    signal,
+    write: async (batch) => {
+      await store.addPlan(lead(), batch);
+      options.newWork.ring();
+    },
+  });
+  await store.setStatus(lead(), "running", null);
+}
+
+/** Checkpoints until the job is over or somebody wishes otherwise. */
+async function watch(
+  options: CoordinateOptions,
+  lead: () => Lead,
+  planning: Promise<void>,
+  signal: AbortSignal,
+): Promise<Job> {
+  const { store, queueEmpty, newWork, onCheckpoint } = options;
+  const listing: { done: boolean; error: GodwitError | null } = { done: false, error: null };
+  void planning.then(
+    () => {
+      listing.done = true;
+      queueEmpty.ring();
+    },
+    (error: unknown) => {
+      listing.error = toGodwitError(error);
+      queueEmpty.ring();
+    },
+  );
+  let phase = -1;
+  let reconciling = false;
+  for (;;) {
+    const job = await store.checkpoint(lead());
+    onCheckpoint(job);
+    if (listing.error !== null) throw listing.error;
+    signal.throwIfAborted();
+    if (job.phase !== phase) {
+      phase = job.phase;
+      newWork.ring();
+    }
+    if (isReconciling(job.phase) && !reconciling && listing.done) {
+      reconciling = true;
+      await store.setStatus(lead(), "reconciling", null);
+    }
+    if (job.wish !== null) return finish(options, lead(), job.wish === "pause" ? "paused" : "cancelled", null);
+    if (listing.done && (await store.open(job.id)).all === 0) return conclude(options, lead());
+    await nextCheckpoint(options, signal);
+  }
+}
+
+/** Returns after enough tasks, after a while, or when some lane found nothing to do (which may be the end). */
+async function nextCheckpoint({ clock, taskEnded, queueEmpty }: CoordinateOptions, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const deadline = clock.sleep(checkpointIntervalMs, either).catch(() => undefined);
+  const enough = (async () => {
+    for (let ended = 0; ended < checkpointTasks && !either.aborted; ended += 1) await taskEnded.wait();
+  })();
+  await Promise.race([deadline, enough, queueEmpty.wait()]);
+  over.abort();
+}
+
+async function conclude(options: CoordinateOptions, lead: Lead): Promise<Job> {
+  const job = await options.store.checkpoint(lead);
+  const open = unexplained(job.counters);
+  if (open === null) return finish(options, lead, "complete", null);
+  const error = new GodwitError("internal", {
+    disposition: "fatal",
+    what: `the listing and the outcomes differ by ${open.entries} entries and ${open.bytes} bytes`,
+    hint: "Nothing is called proven. This is a defect of Godwit: please report it with the job's report.",
+  });
+  return finish(options, lead, "failed", error);
+}
+
+async function failed(options: CoordinateOptions, lead: Lead, error: unknown): Promise<Job> {
+  const reason = toGodwitError(error);
+  if (reason.disposition === "fenced") {
+    await options.onStop();
+    throw reason;
+  }
+  // Stopped from outside, by what the operator can mend (a full disk), or by what passes: the job is resumed later.
+  if (reason.disposition === "cancelled") return finish(options, lead, "paused", null);
+  const isPassing = reason.disposition === "retry" && reason.code !== "listing_failed";
+  if (reason.code === "disk_full" || isPassing) return finish(options, lead, "paused", reason);
+  return finish(options, lead, "failed", reason);
+}
+
+async function finish(
+  options: CoordinateOptions,
+  lead: Lead,
+  status: JobStatus,
+  error: GodwitError | null,
+): Promise<Job> {
+  await options.onStop();
+  await options.store.setStatus(lead, status, error?.toJSON() ?? null);
+  const job = await options.store.checkpoint(lead);
+  options.onCheckpoint(job);
+  return job;
+}
+
+interface Keeper {
+  readonly current: () => Lead;
+  readonly done: Promise<void>;
+}
+
+function keepLead(options: CoordinateOptions, first: Lead, signal: AbortSignal, stop: AbortController): Keeper {
+  let lead = first;
+  const done = (async () => {
+    while (!signal.aborted) {
+      try {
+        await options.clock.sleep(renewIntervalMs, signal);
+        lead = await options.store.renewLead(lead);
+      } catch (error) {
+        if (!signal.aborted) stop.abort(error);
+        return;
+      }
+    }
+  })();
+  return { current: () => lead, done };
+}
+
+/** When several things stop a job at once, the signal that was aborted first says why. */
+function firstCause(error: unknown, signals: readonly AbortSignal[]): unknown {
+  return signals.find((signal) => signal.aborted)?.reason ?? error;
+}

@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import type { Entry } from "../model/entry.ts";
+import { pathFromText } from "../model/path.ts";
+import { Cutter } from "./cut.ts";
+
+const MiB = 2 ** 20;
+
+function entry(name: string, sizeBytes: number): Entry {
+  const version = { kind: "stat", inode: 1n, mtimeNs: 0n, ctimeNs: 0n } as const;
+  return { path: pathFromText(name), kind: "file", sizeBytes, version, attributes: null, link: null, sparse: false };
+}
+
+function cutter(): Cutter {
+  return new Cutter({ chunkBytes: 64 * MiB, blockBytes: () => 8 * MiB });
+}
+
+test("small files share a pack up to 64 MiB, and what is larger gets a head of its own", () => {
+  const cut = cutter();
+  for (const [name, size] of [
+    ["a", 40],
+    ["b", 24],
+    ["c", 1],
+    ["d", 65],
+  ] as const) {
+    cut.add({ type: "move", entry: entry(name, size * MiB), compare: false, losses: [] });
+  }
+  const { chunks, listed, cursor } = cut.take(true);
+  const shape = chunks.map(({ kind, items }) => `${kind} ${items.map(({ entry: { path } }) => path).join("")}`);
+  expect(shape.toSorted()).toEqual(["head d", "pack ab", "pack c"]);
+  expect(listed).toEqual({ entries: 4, bytes: 130 * MiB });
+  expect(cursor).toBe("d");
+});
+
+test("a pack ends at 4,096 entries, and says so", () => {
+  const cut = cutter();
+  for (let index = 0; index < 4_095; index += 1) {
+    cut.add({ type: "move", entry: entry(`file-${index}`, 1), compare: false, losses: [] });
+  }
+  expect(cut.full).toBe(false);
+  cut.add({ type: "move", entry: entry("last", 1), compare: false, losses: [] });
+  expect(cut.full).toBe(true);
+  expect(cut.take(false).chunks.map(({ items }) => items.length)).toEqual([4_096]);
+});
+
+test("what a target cannot hold of an entry travels with its row, in packs and in heads", () => {
+  const cut = cutter();
+  cut.add({ type: "move", entry: entry("plain", 1), compare: false, losses: [] });
+  cut.add({ type: "move", entry: entry("small", 1), compare: false, losses: ["hardlink"] });
+  cut.add({ type: "move", entry: entry("large", 100 * MiB), compare: false, losses: ["sparse"] });
+  const { chunks } = cut.take(true);
+  expect(chunks.find(({ kind }) => kind === "pack")?.lost).toEqual([{ item: 1, losses: ["hardlink"] }]);
+  expect(chunks.find(({ kind }) => kind === "head")?.lost).toEqual([{ item: 0, losses: ["sparse"] }]);
+});

@@ -1,0 +1,182 @@
+/**
+ * Planning: two listings in the same order are walked side by side, each entry of the source is decided, and the
+ * decisions are cut into rows. Memory holds one page of each side. The cursor is written with the rows, so that a
+ * planner that dies goes on after the last row that was written: no entry twice, none left out.
+ */
+import { GodwitError } from "../base/errors.ts";
+import type { Entry } from "../model/entry.ts";
+import type { JobSpec } from "../model/job.ts";
+import { orderKey } from "../model/path.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Loss, PlanPage, Problem, Source } from "../ports/source.ts";
+import type { PlanBatch } from "../ports/store.ts";
+import type { Acceptance, Target } from "../ports/target.ts";
+import { NameConflicts } from "./conflict.ts";
+import { Cutter, type Decision } from "./cut.ts";
+import { decide, decideCheck, lacksTime, needsTime, settle } from "./decide.ts";
+import { Existing } from "./existing.ts";
+
+/** Rows are written at least this often, so that lanes find work while a long listing goes on. */
+const writeIntervalMs = 1_000;
+const lookUpsAtOnce = 32;
+
+export interface PlanOptions {
+  readonly spec: JobSpec;
+  readonly source: Source;
+  /** Null for `check`. Only asked; planning writes nothing. */
+  readonly target: Pick<Target, "accepts" | "blockBytes"> | null;
+  readonly existing: Source;
+  readonly clock: Clock;
+  readonly cursor: string | null;
+  readonly write: (batch: PlanBatch) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+interface Pair {
+  listed: Listed;
+  there: Entry | null;
+  readonly before: readonly Entry[];
+  readonly losses: readonly Loss[];
+}
+
+type Listed = { readonly key: string; readonly entry: Entry } | { readonly key: string; readonly problem: Problem };
+
+export async function plan(options: PlanOptions): Promise<void> {
+  const { spec, source, target, existing, clock, signal } = options;
+  const cutter = new Cutter({
+    chunkBytes: spec.chunkBytes,
+    blockBytes: (size) => target?.blockBytes(size) ?? checkBlockBytes,
+  });
+  const theirs = new Existing(existing, options.cursor, signal);
+  const conflicts = !source.keepsDirectories && existing.keepsDirectories ? new NameConflicts() : null;
+  const wantsExtras = spec.kind === "check" || spec.delete;
+  const extra = (entry: Entry): Decision | null => {
+    if (!wantsExtras || (entry.kind === "directory" && !source.keepsDirectories)) return null;
+    return spec.kind === "check" ? settle(entry, "extra", null) : { type: "remove", entry };
+  };
+  let extras = 0;
+  let writtenAtMs = clock.monotonicMs();
+  const add = async (decision: Decision | null): Promise<void> => {
+    if (decision === null) return;
+    if (decision.type === "remove") extras += 1;
+    if (spec.maxDelete !== null && extras > spec.maxDelete) throw tooManyDeletes(spec.maxDelete);
+    cutter.add(decision);
+    if (!cutter.full && clock.monotonicMs() - writtenAtMs < writeIntervalMs) return;
+    await options.write(cutter.take(false));
+    writtenAtMs = clock.monotonicMs();
+  };
+  for await (const page of source.plan(options.cursor, signal)) {
+    signal.throwIfAborted();
+    const listed = inOrder(page);
+    const pairs: Pair[] = [];
+    for (const one of listed) {
+      const { before, at } = await theirs.advance(one.key, wantsExtras);
+      pairs.push({ ...(await asHeld(options, one)), there: at, before });
+    }
+    await fetchTimes(options, pairs);
+    for (const { listed: one, there, before, losses } of pairs) {
+      for (const entry of before) await add(extra(entry));
+      if ("problem" in one) {
+        await add(settleProblem(one.problem));
+        continue;
+      }
+      const conflict = conflicts?.check(one.entry.path, one.entry.kind === "directory") ?? null;
+      const accepted: Acceptance =
+        conflict === null
+          ? (target?.accepts(one.entry) ?? { ok: true, as: one.entry.kind, losses: [] })
+          : { ok: false, error: conflict };
+      if (spec.kind === "check") await add(decideCheck(one.entry, there, existing.keepsDirectories));
+      else await add(decide(spec, one.entry, there, withLosses(accepted, losses)));
+    }
+  }
+  if (wantsExtras) {
+    for await (const entry of theirs.rest()) await add(extra(entry));
+  }
+  await options.write(cutter.take(true));
+}
+
+const checkBlockBytes = 8 * 1024 * 1024;
+
+function* mergeKeys(page: PlanPage): Generator<Listed> {
+  const problems = page.problems.map((problem) => ({
+    key: orderKey(problem.path, problem.isDirectory) as string,
+    problem,
+  }));
+  let next = 0;
+  for (const entry of page.entries) {
+    const key = orderKey(entry.path, entry.kind === "directory") as string;
+    while (next < problems.length && (problems[next] as { key: string }).key < key) {
+      yield problems[next] as Listed;
+      next += 1;
+    }
+    yield { key, entry };
+  }
+  yield* problems.slice(next);
+}
+
+function inOrder(page: PlanPage): readonly Listed[] {
+  return [...mergeKeys(page)];
+}
+
+/**
+ * A listing may give hard links no size of their own: where they count as files (or land as such), each is asked for.
+ * What is lost by that is kept: the entry is a plain file from here on.
+ */
+async function asHeld(
+  { source, target, signal }: PlanOptions,
+  one: Listed,
+): Promise<{ listed: Listed; losses: readonly Loss[] }> {
+  if ("problem" in one || one.entry.kind !== "hardlink") return { listed: one, losses: [] };
+  const accepted: Acceptance = target?.accepts(one.entry) ?? { ok: true, as: "file", losses: [] };
+  if (!accepted.ok || accepted.as !== "file") return { listed: one, losses: [] };
+  const file: Entry = { ...one.entry, kind: "file", link: null };
+  const seen = await source.observe(file, signal);
+  const entry = seen?.entry.kind === "file" ? seen.entry : file;
+  return { listed: { key: one.key, entry }, losses: accepted.losses };
+}
+
+function withLosses(acceptance: Acceptance, more: readonly Loss[]): Acceptance {
+  if (!acceptance.ok || more.length === 0) return acceptance;
+  return { ...acceptance, losses: [...more, ...acceptance.losses] };
+}
+
+function settleProblem({ path, isDirectory, sizeBytes, outcome, error }: Problem): Decision {
+  const entry: Entry = {
+    path,
+    kind: isDirectory ? "directory" : "file",
+    sizeBytes,
+    version: { kind: "object", etag: "", versionId: null, modifiedMs: 0 },
+    attributes: null,
+    link: null,
+    sparse: false,
+  };
+  return { type: "settle", entry, ending: { outcome, evidence: "none", error } };
+}
+
+/** Where a store's listing lacks the kept modification time, each candidate is asked for it, some at a time. */
+async function fetchTimes(
+  { spec, source, existing, signal }: PlanOptions,
+  pairs: { listed: Listed; there: Entry | null }[],
+): Promise<void> {
+  const wanted = pairs.filter(({ listed, there }) => "entry" in listed && needsTime(spec, listed.entry, there));
+  for (let from = 0; from < wanted.length; from += lookUpsAtOnce) {
+    await Promise.all(
+      wanted.slice(from, from + lookUpsAtOnce).map(async (pair) => {
+        const { listed, there } = pair;
+        if (there === null || !("entry" in listed)) return;
+        if (lacksTime(there)) pair.there = (await existing.observe(there, signal))?.entry ?? null;
+        if (!lacksTime(listed.entry)) return;
+        const seen = await source.observe(listed.entry, signal);
+        if (seen !== null) pair.listed = { ...listed, entry: { ...listed.entry, attributes: seen.entry.attributes } };
+      }),
+    );
+  }
+}
+
+function tooManyDeletes(limit: number): GodwitError {
+  return new GodwitError("too_many_deletes", {
+    disposition: "fatal",
+    what: `more than ${limit} entries of the target have no counterpart in the source`,
+    hint: "Nothing was deleted. Check that the source is the right one and mounted, or raise --max-delete.",
+  });
+}

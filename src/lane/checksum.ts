@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { Crc32c } from "@aws-crypto/crc32c";
+import { Crc64Nvme } from "@aws-sdk/crc64-nvme";
+import type { StoreChecksum } from "../ports/source.ts";
+
+/** A running checksum of one entry, in the algorithm that its store keeps. */
+export interface Checksum {
+  update(bytes: Uint8Array): void;
+  hex(): Promise<string>;
+}
+
+export function checksum(algorithm: StoreChecksum["algorithm"]): Checksum {
+  switch (algorithm) {
+    case "sha256":
+    case "sha1":
+    case "md5": {
+      const running = createHash(algorithm);
+      return { update: (bytes) => void running.update(bytes), hex: async () => running.digest("hex") };
+    }
+    case "crc32": {
+      let value = 0;
+      return { update: (bytes) => void (value = crc32(bytes, value)), hex: async () => hex32(value) };
+    }
+    case "crc32c": {
+      const running = new Crc32c();
+      return { update: (bytes) => void running.update(bytes), hex: async () => hex32(running.digest()) };
+    }
+    case "crc64nvme": {
+      const running = new Crc64Nvme();
+      return {
+        update: (bytes) => running.update(bytes),
+        hex: async () => Buffer.from(await running.digest()).toString("hex"),
+      };
+    }
+  }
+}
+
+function hex32(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}

@@ -1,0 +1,66 @@
+/** Opens what a lane works with. Plain data in, so that it can be sent to a thread. */
+import { type SharedLimit, limitReads } from "../decorators/rate-limit.ts";
+import type { JobSpec } from "../model/job.ts";
+import type { Meter } from "../model/meter.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { OpenOptions } from "../ports/connector.ts";
+import type { Source } from "../ports/source.ts";
+import type { Target } from "../ports/target.ts";
+import { connectorFor } from "./connectors.ts";
+import { evidenceProvider } from "./evidence.ts";
+import type { Roles } from "./execute.ts";
+
+export interface LaneSetup {
+  readonly name: string;
+  readonly spec: JobSpec;
+  readonly open: OpenOptions;
+}
+
+export interface Places {
+  readonly source: Source;
+  /** Null for `check`. */
+  readonly target: Target | null;
+  /** The target's tree, to be listed and compared. */
+  readonly existing: Source;
+}
+
+export async function openPlaces(spec: JobSpec, open: OpenOptions): Promise<Places> {
+  const from = await connectorFor(spec.source);
+  const to = await connectorFor(spec.target);
+  const source = await from.openSource(spec.source, open);
+  // The target first: opening it makes its root, which can then be listed.
+  const target = spec.kind === "check" ? null : await to.openTarget(spec.target, open);
+  const existing = await to.openSource(spec.target, {
+    ...open,
+    filesFrom: null,
+    storeChecksums: false,
+    mayBeAbsent: spec.kind !== "check",
+  });
+  return { source, target, existing };
+}
+
+export async function closePlaces(places: Places): Promise<void> {
+  await places.source[Symbol.asyncDispose]();
+  await places.existing[Symbol.asyncDispose]();
+  await places.target?.[Symbol.asyncDispose]();
+}
+
+export interface RoleParts {
+  readonly setup: LaneSetup;
+  readonly places: Places;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly limit: SharedLimit | null;
+}
+
+export async function rolesOf({ setup, places, clock, meter, limit }: RoleParts): Promise<Roles> {
+  const { spec } = setup;
+  const source = limit === null ? places.source : limitReads(places.source, limit, clock);
+  const { target, existing } = places;
+  const existingReadFrom = spec.target.startsWith("s3:") ? "store" : "cache";
+  const evidence = await evidenceProvider(spec, source);
+  return {
+    worker: target === null ? null : { source, target, clock, meter, evidence },
+    verifier: { target, existing, existingReadFrom, source, meter },
+  };
+}

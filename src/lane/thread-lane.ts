@@ -1,0 +1,119 @@
+import { Worker } from "node:worker_threads";
+import { assert } from "../base/assert.ts";
+import { GodwitError, toGodwitError } from "../base/errors.ts";
+import { Meter } from "../model/meter.ts";
+import type { Progress, Task, TaskResult } from "../model/task.ts";
+import type { Lane } from "../ports/lane.ts";
+import type { FromLane, ThreadData, ToLane } from "./protocol.ts";
+import type { LaneSetup } from "./setup.ts";
+
+interface Pending {
+  readonly onProgress: (progress: Progress) => void;
+  readonly resolve: (result: TaskResult) => void;
+  readonly reject: (error: GodwitError) => void;
+}
+
+/** A lane in a thread of its own. */
+export class ThreadLane implements Lane {
+  readonly name: string;
+  readonly meter: Meter;
+  readonly #thread: Worker;
+  #pending: Pending | null = null;
+  #exited: Promise<void>;
+
+  private constructor(name: string, thread: Worker, meter: Meter) {
+    this.name = name;
+    this.meter = meter;
+    this.#thread = thread;
+    this.#exited = new Promise((resolve) => thread.once("exit", () => resolve()));
+    thread.on("message", (message: FromLane) => this.#receive(message));
+    thread.on("error", (error) => this.#fail(died(name, error)));
+    thread.on("exit", () => this.#fail(died(name, null)));
+  }
+
+  /** @throws what opening the source or the target throws, and `lane_died` */
+  static async open(setup: LaneSetup, limitBuffer: SharedArrayBuffer): Promise<ThreadLane> {
+    const meterBuffer = new SharedArrayBuffer(Meter.byteLength);
+    const data: ThreadData = { setup, meterBuffer, limitBuffer };
+    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    const thread = new Worker(new URL(`./lane-thread.${extension}`, import.meta.url), {
+      name: setup.name,
+      workerData: data,
+    });
+    const lane = new ThreadLane(setup.name, thread, new Meter(meterBuffer));
+    await new Promise<void>((resolve, reject) => {
+      thread.once("message", (first: FromLane) => {
+        if (first.type === "error") reject(GodwitError.fromJSON(first.error));
+        else resolve();
+      });
+      thread.once("error", (error) => reject(died(setup.name, error)));
+    });
+    return lane;
+  }
+
+  run(task: Task, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<TaskResult> {
+    assert(this.#pending === null, "a lane runs one task at a time");
+    return new Promise<TaskResult>((resolve, reject) => {
+      const abort = (): void => this.#send({ type: "abort", reason: toGodwitError(signal.reason).toJSON() });
+      const settle = (): void => {
+        this.#pending = null;
+        signal.removeEventListener("abort", abort);
+      };
+      this.#pending = {
+        onProgress,
+        resolve: (result) => {
+          settle();
+          resolve(result);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.#send({ type: "run", task });
+      if (signal.aborted) abort();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#send({ type: "close" });
+    await this.#exited;
+  }
+
+  #send(message: ToLane): void {
+    this.#thread.postMessage(message);
+  }
+
+  #receive(message: FromLane): void {
+    const pending = this.#pending;
+    if (pending === null) return;
+    switch (message.type) {
+      case "ready":
+        return;
+      case "progress":
+        pending.onProgress(message.progress);
+        return;
+      case "result":
+        pending.resolve(message.result);
+        return;
+      case "error":
+        pending.reject(GodwitError.fromJSON(message.error));
+        return;
+    }
+  }
+
+  #fail(error: GodwitError): void {
+    this.#pending?.reject(error);
+  }
+}
+
+function died(name: string, cause: unknown): GodwitError {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  return new GodwitError("lane_died", {
+    disposition: "fatal",
+    what: `the thread of ${name} ended by itself${why}`,
+    hint: "Run the same command again: it resumes the job. If it happens again, please report it with this line.",
+    cause,
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * A worker's loop over one lane: claim a task, run it, record its end. Several run beside each other in one process;
+ * they share a lease keeper. What a lane confirms is recorded before the end of its task is.
+ */
+import type { Bell } from "../base/bell.ts";
+import { type GodwitError, toGodwitError } from "../base/errors.ts";
+import type { JobId } from "../model/chunk.ts";
+import type { Counters } from "../model/job.ts";
+import type { Task } from "../model/task.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Lane } from "../ports/lane.ts";
+import type { Store } from "../ports/store.ts";
+import { type LeaseKeeper, leaseMs } from "./lease-keeper.ts";
+
+/** Without a bell from a coordinator in the same process, the queue is looked at this often. */
+const idleMs = 500;
+
+export interface ClaimLoopOptions {
+  readonly store: Store;
+  readonly jobId: JobId;
+  readonly lane: Lane;
+  readonly leases: LeaseKeeper;
+  readonly clock: Clock;
+  readonly newWork: Bell;
+  readonly taskEnded: Bell;
+  readonly queueEmpty: Bell;
+  /** Something that ends the whole job: the coordinator decides what follows. */
+  readonly onFatal: (error: GodwitError) => void;
+  readonly onTaskError: (task: Task, error: GodwitError) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Runs until the signal aborts; what is in flight then is released, with its confirmed blocks kept. */
+export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
+  const { store, jobId, lane, signal, newWork, clock } = options;
+  while (!signal.aborted) {
+    const [task] = await store.claim(jobId, lane.name, 1, leaseMs);
+    if (task === undefined) {
+      options.queueEmpty.ring();
+      await idle(clock, newWork, signal);
+      continue;
+    }
+    await runTask(options, task);
+    options.taskEnded.ring();
+    newWork.ring();
+  }
+}
+
+async function idle(clock: Clock, newWork: Bell, signal: AbortSignal): Promise<void> {
+  const woken = new AbortController();
+  const timer = clock.sleep(idleMs, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+  await Promise.race([timer, newWork.wait()]);
+  woken.abort();
+}
+
+async function runTask(options: ClaimLoopOptions, task: Task): Promise<void> {
+  const { store, lane, leases } = options;
+  const held = leases.hold(task.lease, options.signal);
+  let counted = lane.meter.snapshot();
+  /** What moved since it was last asked: each byte is recorded once, also when the process dies later. */
+  const cost = (): Counters => {
+    const before = counted;
+    counted = lane.meter.snapshot();
+    return lane.meter.since(before);
+  };
+  let recorded: Promise<void> = Promise.resolve();
+  try {
+    const result = await lane.run(
+      task,
+      (progress) => {
+        recorded = recorded.then(() => store.confirm(task.lease, progress, cost()));
+        // A failure to record is met below, before the task's end is recorded.
+        recorded.catch(() => undefined);
+      },
+      held.signal,
+    );
+    await recorded;
+    await store.finish(task.lease, result, cost());
+  } catch (cause) {
+    await recorded.catch(() => undefined);
+    await endBadly(options, task, held.signal.aborted ? held.signal.reason : cause, cost());
+  } finally {
+    held.release();
+  }
+}
+
+async function endBadly(
+  { store, onFatal, onTaskError }: ClaimLoopOptions,
+  task: Task,
+  cause: unknown,
+  cost: Counters,
+): Promise<void> {
+  const error = toGodwitError(cause);
+  try {
+    switch (error.disposition) {
+      case "fenced":
+        return;
+      case "cancelled":
+        await store.release(task.lease);
+        return;
+      case "fatal":
+        await store.release(task.lease);
+        onFatal(error);
+        return;
+      default:
+        onTaskError(task, error);
+        await store.giveUp(task.lease, error.toJSON(), cost);
+    }
+  } catch (second) {
+    const failure = toGodwitError(second);
+    // Another holds the chunk by now: what it does with it is its own affair.
+    if (failure.disposition !== "fenced") onFatal(failure);
+  }
+}

@@ -1,0 +1,115 @@
+import { createHash, hash, type Hash } from "node:crypto";
+import { assert } from "../base/assert.ts";
+import type { ErrorRecord } from "../base/errors.ts";
+import { blockStarts, type Item, type Work } from "../model/chunk.ts";
+import type { Meter } from "../model/meter.ts";
+import type { BytesFrame, Frame, ItemEnd } from "../ports/source.ts";
+import type { DigestedFrame } from "../ports/target.ts";
+
+const digestBytes = 32;
+const emptyBytes = new Uint8Array(0);
+const emptyDigest = hash("sha256", emptyBytes, "buffer");
+
+/** Looks at the bytes of whole items as they pass, for evidence that the source itself keeps. */
+export interface Witness {
+  bytes(item: number, bytes: Uint8Array): void;
+  /**
+   * Asked at the end of each block, before its last bytes are handed on; null when nothing speaks against them.
+   * @param block counted over the chunk
+   */
+  objection(passed: PassedBlock): Promise<ErrorRecord | null>;
+}
+
+export interface PassedBlock {
+  readonly item: number;
+  readonly block: number;
+  readonly digest: Uint8Array;
+  /** All bytes of the item have passed. */
+  readonly isLast: boolean;
+}
+
+export interface DigestOptions {
+  readonly work: Work;
+  /** One digest of 32 bytes per block of the work; filled as blocks pass. */
+  readonly digests: Uint8Array;
+  readonly witness: Witness | null;
+  readonly meter: Meter;
+  /** Sees the end of every item. */
+  readonly onEnd: (item: number, end: ItemEnd) => void;
+}
+
+/**
+ * Hashes frames on their way from a source to a target, block by block. The last frame of a block carries its digest.
+ * An item against which its evidence speaks ends `failed` before its last bytes are handed on, so that no target can
+ * take it for complete.
+ */
+export async function* digestFrames(
+  frames: AsyncIterable<Frame>,
+  options: DigestOptions,
+): AsyncGenerator<DigestedFrame> {
+  const { work, digests, witness, meter, onEnd } = options;
+  const starts = blockStarts(work.items);
+  let running: Hash | null = null;
+  let rejected = -1;
+  for await (const frame of frames) {
+    const item = work.items[frame.item] as Item;
+    if ("end" in frame) {
+      running = null;
+      if (frame.item === rejected) continue;
+      if (frame.end.outcome === "read" && item.entry.kind === "file" && item.length === 0) {
+        yield* emptyBlock(frame.item, item, starts[frame.item] as number, digests);
+      }
+      onEnd(frame.item, frame.end);
+      yield frame;
+      continue;
+    }
+    meter.add("sourceBytesRead", frame.bytes.length);
+    if (frame.item === rejected) continue;
+    witness?.bytes(frame.item, frame.bytes);
+    const place = placeOf(item, frame);
+    const block = (starts[frame.item] as number) + place.block;
+    let digest: Uint8Array | null = null;
+    if (place.first && place.last) {
+      digest = hash("sha256", frame.bytes, "buffer");
+    } else {
+      if (place.first) running = createHash("sha256");
+      assert(running !== null, "a block is read from its start");
+      running.update(frame.bytes);
+      if (place.last) {
+        digest = running.digest();
+        running = null;
+      }
+    }
+    if (digest !== null) {
+      digests.set(digest, block * digestBytes);
+      if (witness !== null) {
+        const isLast = frame.offset + frame.bytes.length === item.offset + item.length;
+        const objection = await witness.objection({ item: frame.item, block, digest, isLast });
+        if (objection !== null) {
+          rejected = frame.item;
+          const end: ItemEnd = { outcome: "failed", error: objection };
+          onEnd(frame.item, end);
+          yield { item: frame.item, end };
+          continue;
+        }
+      }
+    }
+    yield { item: frame.item, offset: frame.offset, bytes: frame.bytes, block, digest };
+    // Pulled again: the target has taken them.
+    meter.add("targetBytesWritten", frame.bytes.length);
+  }
+}
+
+function* emptyBlock(index: number, item: Item, block: number, digests: Uint8Array): Generator<DigestedFrame> {
+  digests.set(emptyDigest, block * digestBytes);
+  yield { item: index, offset: item.offset, bytes: emptyBytes, block, digest: emptyDigest };
+}
+
+/** Where a frame lies in its block; a frame never crosses a block's border. */
+function placeOf(item: Item, frame: BytesFrame): { block: number; first: boolean; last: boolean } {
+  const from = frame.offset - item.offset;
+  const to = from + frame.bytes.length;
+  const block = Math.floor(from / item.blockBytes);
+  const blockEnd = Math.min((block + 1) * item.blockBytes, item.length);
+  return { block, first: from === block * item.blockBytes, last: to === blockEnd };
+}

@@ -1,0 +1,54 @@
+import type { ErrorRecord } from "../base/errors.ts";
+import type { Item } from "../model/chunk.ts";
+import type { Evidence, Outcome } from "../model/entry.ts";
+import type { Meter } from "../model/meter.ts";
+import type { ItemEnding } from "../model/task.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemEnd, Source } from "../ports/source.ts";
+import type { Target } from "../ports/target.ts";
+
+/** What a worker's tasks work with: opened once for each lane. */
+export interface WorkerRole {
+  readonly source: Source;
+  readonly target: Target;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  /** Where the source's bytes shall be compared with evidence; null where there is none. */
+  readonly evidence: EvidenceProvider | null;
+}
+
+/** Knows what the bytes of whole entries should be, from somewhere else than the read that is under way. */
+export interface EvidenceProvider {
+  /** What the proof then rests on. */
+  readonly evidence: Evidence;
+  /** @returns null when it knows nothing of this item */
+  expect(item: Item, signal: AbortSignal): Promise<Expectation | null>;
+}
+
+/** Fed with the bytes of one whole entry, in order. */
+export interface Expectation {
+  update(bytes: Uint8Array): void;
+  /** @param blockDigest the SHA-256 of the last block: the whole entry's, where it has one block */
+  objection(blockDigest: Uint8Array): Promise<ErrorRecord | null>;
+}
+
+/** The ending that an item's unhappy end stands for. */
+export function endingOf(item: number, end: Exclude<ItemEnd, { outcome: "read" }>): ItemEnding {
+  const now = end.outcome === "changed" ? end.now : null;
+  const outcome = end.outcome === "changed" && now === null ? "vanished" : end.outcome;
+  return { item, outcome, evidence: "none", error: end.error, now, again: false };
+}
+
+const neverHeld = new Set<string>([
+  "name_unsupported",
+  "kind_unsupported",
+  "too_large",
+  "target_conflict",
+  "target_escape",
+]);
+
+/** The ending of an item that the target did not take. */
+export function refusal(item: number, error: ErrorRecord): ItemEnding {
+  const outcome: Outcome = neverHeld.has(error.code) ? "unsupported" : "failed";
+  return { item, outcome, evidence: "none", error, now: null, again: false };
+}

@@ -1,0 +1,175 @@
+/** The worker's other tasks: staging places, publishing, directories, removals, and the digest of whole entries. */
+import { createHash } from "node:crypto";
+import { GodwitError } from "../base/errors.ts";
+import type { Item } from "../model/chunk.ts";
+import { sameVersion } from "../model/entry.ts";
+import { displayPath } from "../model/path.ts";
+import { type ItemEnding, noReceipts, type TaskResult } from "../model/task.ts";
+import type { Observed } from "../ports/source.ts";
+import type { Assignment } from "../ports/assignment.ts";
+import { refusal, type WorkerRole } from "./role.ts";
+
+/**
+ * Makes the staging place of a large entry. The entry is looked at once more: some targets must be told its attributes
+ * now, and a listing may not have had them.
+ */
+export async function prepare(role: WorkerRole, { task, items, work, signal }: Assignment): Promise<TaskResult> {
+  const item = items[0] as Item;
+  const seen = await role.source.observe(item.entry, signal);
+  const ending = changeOf(item, seen);
+  if (ending !== null) return { type: "entry_ended", ending };
+  const entry = { ...item.entry, attributes: seen?.entry.attributes ?? item.entry.attributes };
+  // A staging place was known before: this is a repair of what was found damaged.
+  const repair = task.staging !== null;
+  const staging = await role.target.prepare({ ...work, items: [{ ...item, entry }] }, repair, signal);
+  return { type: "prepared", staging };
+}
+
+/**
+ * Makes entries visible. A large one was read in many pieces, so its version is checked once more; the items of other
+ * rows were each read whole, between two looks at their version.
+ */
+export async function publish(role: WorkerRole, { task, items, work, skip, signal }: Assignment): Promise<TaskResult> {
+  let observed: Observed | null = null;
+  if (task.kind === "head") {
+    const item = items[0] as Item;
+    observed = await role.source.observe(item.entry, signal);
+    const ending = changeOf(item, observed);
+    if (ending !== null) {
+      await role.target.discard(work, signal);
+      return { type: "entry_ended", ending };
+    }
+  }
+  const request = { work, skip, observed, ranges: task.ranges, receipts: task.receipts };
+  const receipt = await role.target.publish(request, signal);
+  const endings = receipt.refused.map(({ item, error }) => refusal(item, error));
+  return { type: "published", endings, lost: receipt.lost };
+}
+
+export async function seal(role: WorkerRole, { work, skip, signal }: Assignment): Promise<TaskResult> {
+  const receipt = await role.target.seal(await withAttributes(role, work, skip, signal), skip, signal);
+  return {
+    type: "sealed",
+    endings: receipt.refused.map(({ item, error }) => refusal(item, error)),
+    lost: receipt.lost,
+  };
+}
+
+const looksAtOnce = 32;
+
+/** A store's listing holds no attributes: they are asked for now, when they are needed. */
+async function withAttributes(
+  role: WorkerRole,
+  work: Assignment["work"],
+  skip: ReadonlySet<number>,
+  signal: AbortSignal,
+): Promise<Assignment["work"]> {
+  const items = [...work.items];
+  const wanted = [...items.entries()].filter(
+    ([index, { entry }]) => !skip.has(index) && entry.attributes === null && entry.version.kind === "object",
+  );
+  for (let from = 0; from < wanted.length; from += looksAtOnce) {
+    await Promise.all(
+      wanted.slice(from, from + looksAtOnce).map(async ([index, item]) => {
+        const seen = await role.source.observe(item.entry, signal);
+        if (seen !== null) items[index] = { ...item, entry: { ...item.entry, attributes: seen.entry.attributes } };
+      }),
+    );
+  }
+  return { ...work, items };
+}
+
+/** Deepest first: the items come in listing order. */
+export async function remove(role: WorkerRole, { items, skip, signal }: Assignment): Promise<TaskResult> {
+  const endings: ItemEnding[] = [];
+  let count = 0;
+  for (const [index, { entry }] of [...items.entries()].toReversed()) {
+    if (skip.has(index)) continue;
+    try {
+      if (await role.target.remove(entry.path, entry.kind === "directory", signal)) count += 1;
+    } catch (error) {
+      if (!(error instanceof GodwitError) || error.disposition === "fatal" || error.disposition === "cancelled")
+        throw error;
+      endings.push(refusal(index, error.toJSON()));
+    }
+  }
+  return { type: "removed", count, endings };
+}
+
+/**
+ * Reads a large landed entry once more, whole and in order: its SHA-256, and the comparison with evidence that speaks of
+ * whole entries only. Every block is compared with its receipt again, so the digest is one of the source's bytes.
+ */
+export async function digestWhole(role: WorkerRole, { task, items, work, signal }: Assignment): Promise<TaskResult> {
+  const item = items[0] as Item;
+  const expectation = role.evidence === null ? null : await role.evidence.expect(item, signal);
+  const whole = createHash("sha256");
+  const receipts = task.ranges?.map((range) => range.receipts.digests) ?? [];
+  const expected = Buffer.concat(receipts);
+  let block = 0;
+  let running = createHash("sha256");
+  let filled = 0;
+  const request = {
+    work,
+    receipts: task.receipts ?? noReceipts,
+    skip: new Set<number>(),
+    published: role.target.publishFirst,
+  };
+  for await (const frame of role.target.readBack(request, signal)) {
+    if ("end" in frame) {
+      if (frame.end.outcome !== "read") return damaged(item, `ended ${frame.end.outcome}`);
+      continue;
+    }
+    if (!("bytes" in frame)) return damaged(item, "gave no bytes");
+    role.meter.add("targetBytesRead", frame.bytes.length);
+    whole.update(frame.bytes);
+    expectation?.update(frame.bytes);
+    running.update(frame.bytes);
+    filled += frame.bytes.length;
+    if (filled < item.blockBytes && frame.offset + frame.bytes.length < item.length) continue;
+    const digest = running.digest();
+    if (Buffer.compare(digest, expected.subarray(block * 32, block * 32 + 32)) !== 0)
+      return damaged(item, `gave another block ${block}`);
+    block += 1;
+    filled = 0;
+    running = createHash("sha256");
+  }
+  const sha256 = whole.digest();
+  const error = (await expectation?.objection(sha256)) ?? null;
+  const evidence = expectation === null ? "one_read" : (role.evidence?.evidence ?? "one_read");
+  return { type: "digested", sha256: sha256.toString("hex"), evidence, error };
+}
+
+function changeOf({ entry }: Item, seen: Observed | null): ItemEnding | null {
+  const what = displayPath(entry.path);
+  if (seen === null) {
+    const hint = "It was removed while the job ran. Nothing of it was published.";
+    const error = {
+      code: "source_vanished",
+      disposition: "rejected",
+      what: `${what} vanished from the source`,
+      hint,
+    } as const;
+    return { item: 0, outcome: "vanished", evidence: "none", error, now: null, again: false };
+  }
+  if (sameVersion(entry.version, seen.entry.version) && seen.entry.sizeBytes === entry.sizeBytes) return null;
+  const hint =
+    "It is copied again, up to 3 times in all; then it is reported as changed. Stop its writer, or exclude it.";
+  const error = {
+    code: "source_changed",
+    disposition: "retry",
+    what: `${what} changed before it was published`,
+    hint,
+  } as const;
+  return { item: 0, outcome: "changed", evidence: "none", error, now: seen.entry, again: false };
+}
+
+function damaged(item: Item, how: string): TaskResult {
+  const error = {
+    code: "digest_mismatch",
+    disposition: "retry",
+    what: `${displayPath(item.entry.path)} was verified, but reading it once more ${how}`,
+    hint: "The target's medium or memory is not reliable. It is verified again, up to 3 times in all.",
+  } as const;
+  return { type: "digested", sha256: "", evidence: "none", error };
+}

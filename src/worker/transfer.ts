@@ -1,0 +1,77 @@
+/**
+ * The transfer of one chunk: source, digests, target, in one pass. Bytes are read once; what the target confirms is
+ * reported on the way, so that a successor continues at the first block that is not confirmed.
+ */
+import { GodwitError } from "../base/errors.ts";
+import { blockStarts, type Item } from "../model/chunk.ts";
+import type { Evidence } from "../model/entry.ts";
+import type { ItemEnding, TaskResult } from "../model/task.ts";
+import { digestFrames } from "./digest-frames.ts";
+import { Ledger } from "./ledger.ts";
+import type { Assignment } from "../ports/assignment.ts";
+import { endingOf, refusal, type WorkerRole } from "./role.ts";
+import { openWitness, secondReadWitness } from "./witness.ts";
+
+const digestBytes = 32;
+
+export async function transfer(role: WorkerRole, assignment: Assignment): Promise<TaskResult> {
+  const { task, items, work, skip, signal } = assignment;
+  const evidence = role.evidence === null ? null : await openWitness(role.evidence, assignment);
+  const firstBlock = startOf(task.receipts.count, items, evidence !== null);
+  const ledger = new Ledger({
+    items,
+    firstBlock,
+    monotonicMs: () => role.clock.monotonicMs(),
+    onProgress: assignment.onProgress,
+  });
+  const twice = task.prehash === null ? null : secondReadWitness(task.prehash);
+  const frames = digestFrames(role.source.read(work, firstBlock, skip, signal), {
+    work,
+    digests: ledger.digests,
+    witness: twice ?? evidence,
+    meter: role.meter,
+    onEnd: (item, end) => {
+      if (end.outcome !== "read") ledger.end(endingOf(item, end));
+    },
+  });
+  const receipt = await role.target.write(work, frames, (block) => ledger.confirm(block), signal);
+  for (const { item, error } of receipt.refused) ledger.end(refusal(item, error));
+
+  const progress = ledger.rest();
+  const [ending] = progress.endings;
+  if (task.kind === "range" && ending !== undefined) {
+    // Tried again as it is, against the same first read: starting the entry anew would forget what that one saw.
+    if (twice !== null && ending.error?.code === "source_evidence_mismatch") throw GodwitError.fromJSON(ending.error);
+    return { type: "entry_ended", ending };
+  }
+  let rests: Evidence = "one_read";
+  if (twice !== null) rests = "second_read";
+  else if (evidence !== null && role.evidence !== null && evidence.silent === 0) rests = role.evidence.evidence;
+  return { type: "transferred", progress, evidence: rests, lost: receipt.lost };
+}
+
+/** Reads the chunk from its source and keeps the digests: the first of the two reads of `prehash`. */
+export async function prehash(role: WorkerRole, assignment: Assignment): Promise<TaskResult> {
+  const { task, items, work, skip, signal } = assignment;
+  const digests = new Uint8Array((blockStarts(items).at(-1) as number) * digestBytes);
+  const endings: ItemEnding[] = [];
+  const frames = digestFrames(role.source.read(work, 0, skip, signal), {
+    work,
+    digests,
+    witness: null,
+    meter: role.meter,
+    onEnd: (item, end) => {
+      if (end.outcome !== "read") endings.push(endingOf(item, end));
+    },
+  });
+  for await (const _ of frames) signal.throwIfAborted();
+  const [ending] = endings;
+  if (task.kind === "range" && ending !== undefined) return { type: "entry_ended", ending };
+  return { type: "prehashed", digests, endings };
+}
+
+/** Evidence about whole items needs all their bytes: a half-confirmed item then starts again at its first block. */
+function startOf(confirmed: number, items: readonly Item[], wholeItems: boolean): number {
+  if (!wholeItems) return confirmed;
+  return blockStarts(items).findLast((start) => start <= confirmed) ?? 0;
+}
