@@ -1,0 +1,195 @@
+/** `copy`, `sync` and `check`: one job from the command line. */
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { must } from "../../base/assert.ts";
+import { GodwitError } from "../../base/errors.ts";
+import type { Job, JobSpec } from "../../model/job.ts";
+import type { Store } from "../../ports/store.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { answer } from "../answer.ts";
+import { addCommand, type Example } from "../command.ts";
+import { Display } from "../display.ts";
+import { findOrCreateJob } from "../find-job.ts";
+import {
+  generalOptions,
+  type JobValues,
+  parseOptions,
+  placeOptions,
+  syncJobOptions,
+  type SyncValues,
+  transferOptions,
+} from "../job-options.ts";
+import { jobSpec } from "../job-spec.ts";
+import { tellExceptions } from "../exceptions.ts";
+import { exitCodeOf, isClean, jobJson, jobText } from "../outcome.ts";
+import { writeJobReport } from "../report-file.ts";
+import { runJob } from "../run-job.ts";
+import { openStateOf, stateDirectory } from "../state.ts";
+import { tellDryRun } from "../tell-dry-run.ts";
+
+const examples: Readonly<Record<JobSpec["kind"], readonly Example[]>> = {
+  copy: [
+    { line: "godwit copy /srv/share /mnt/new", says: "a directory, proven by read-back" },
+    { line: "godwit copy /srv/share s3://bucket/share", says: "to a bucket; endpoint and keys as for the AWS CLI" },
+    { line: "godwit copy s3://bucket/share /srv/share --limit 50MB/s" },
+    { line: "godwit copy /srv/share /mnt/new --dry-run", says: "what would happen, and what cannot be carried" },
+  ],
+  sync: [
+    { line: "godwit sync /srv/share /mnt/new", says: "a later pass before the cutover" },
+    { line: "godwit sync /srv/share /mnt/new --delete --max-delete 100" },
+  ],
+  check: [
+    { line: "godwit check /srv/share /mnt/new", says: "by content; exit 1 when they differ" },
+    { line: "godwit check /srv/share s3://bucket/share --json" },
+  ],
+};
+
+const summaries: Readonly<Record<JobSpec["kind"], string>> = {
+  copy: "copy a tree and prove that all of it arrived",
+  sync: "bring the target up to date: what changed since the last pass, by size and time",
+  check: "compare two trees by content; writes nothing",
+};
+
+const descriptions: Readonly<Record<JobSpec["kind"], string>> = {
+  copy: "Copies a tree and proves that all of it arrived. The same command again resumes an unfinished job. What is already there is compared by content.",
+  sync: "Brings the target up to date. What is already there is compared by size and modification time, unless --compare content is given.",
+  check:
+    "Compares two trees by content, whoever copied them, and names what is missing, extra or different. Writes nothing to either.",
+};
+
+/** What `check` can be told: it writes nothing, so nothing about writing. */
+const {
+  include,
+  exclude,
+  filesFrom,
+  workers,
+  limit,
+  chunkSize,
+  links,
+  report,
+  new: startNew,
+  dryRun: onlyPlan,
+} = transferOptions;
+const checkOptions = {
+  include,
+  exclude,
+  filesFrom,
+  workers,
+  limit,
+  chunkSize,
+  links,
+  report,
+  new: startNew,
+  dryRun: onlyPlan,
+  ...placeOptions,
+  ...generalOptions,
+};
+
+export function addTransferCommand(program: Command, kind: JobSpec["kind"], surroundings: Surroundings): void {
+  const [first, second] = kind === "check" ? ["a", "b"] : ["source", "target"];
+  const command = {
+    name: kind,
+    summary: summaries[kind],
+    description: descriptions[kind],
+    arguments: [
+      { name: first, help: "a path or URL" },
+      { name: second, help: "a path or URL" },
+    ],
+    examples: examples[kind],
+  };
+  const run = async (
+    [source = "", target = ""]: readonly string[],
+    values: JobValues | SyncValues,
+  ): Promise<number> => {
+    const spec = jobSpec({ kind, source, target, values });
+    return values.dryRun ? tellDryRun(spec, values.json, surroundings) : runTransfer(spec, values, surroundings);
+  };
+  if (kind === "copy") addCommand(program, { ...command, options: transferOptions, run }, surroundings);
+  if (kind === "sync") addCommand(program, { ...command, options: syncJobOptions, run }, surroundings);
+  if (kind === "check") {
+    const all = parseOptions(transferOptions, {});
+    addCommand(
+      program,
+      { ...command, options: checkOptions, run: (args, values) => run(args, { ...all, ...values }) },
+      surroundings,
+    );
+  }
+}
+
+async function runTransfer(spec: JobSpec, values: JobValues | SyncValues, surroundings: Surroundings): Promise<number> {
+  await using store = await openStateOf(values, surroundings);
+  const { job, resumed } = await findOrCreateJob(store, spec, values.new);
+  if (resumed && !values.json) surroundings.stderr.write(`resuming ${job.id}\n`);
+  try {
+    return await runToEnd({ store, job, values, surroundings });
+  } catch (error) {
+    if (!resumed) await forgetUnlessBegun(store, job);
+    throw error;
+  }
+}
+
+/** A place that could not be opened: nothing was listed or written, so that there is nothing to resume. */
+async function forgetUnlessBegun(store: Store, { id }: Job): Promise<void> {
+  const job = await store.job(id);
+  if (job?.runs === 0 && (await store.stopIdle(id, "cancelled"))) await store.removeJob(id);
+}
+
+export interface RunToEnd {
+  readonly store: Store;
+  readonly job: Job;
+  readonly values: Pick<JobValues, "workers" | "limit" | "json" | "plain" | "report" | "state">;
+  readonly surroundings: Surroundings;
+}
+
+/** Runs the job in this process, and tells how it ended. */
+export async function runToEnd({ store, job, values, surroundings }: RunToEnd): Promise<number> {
+  const { stdout, stderr } = surroundings;
+  const startedMs = performance.now();
+  using display = new Display({
+    output: stderr,
+    live: stderr.isTTY && !values.plain,
+    quiet: values.json,
+    limitBytesPerSecond: values.limit,
+  });
+  using interrupt = surroundings.onInterrupt();
+  const end = await runJob({
+    store,
+    job,
+    lanes: values.workers,
+    limitBytesPerSecond: values.limit,
+    observer: display,
+    signal: interrupt.signal,
+  });
+  display[Symbol.dispose]();
+  if (!isClean(end)) await tellExceptions(store, end, stderr);
+  if (values.json) answer(surroundings, jobJson(end, null));
+  else stdout.write(`${jobText(end, performance.now() - startedMs)}\n`);
+  if (values.report !== null) {
+    const { file, text } = await writeReportAfter({ store, job: end, values });
+    if (!values.json) stdout.write(`  report ${file}: ${text}\n`);
+  } else if (!values.json) stdout.write(`${whereText(end, values.state)}\n`);
+  if (end.failure !== null) throw GodwitError.fromJSON(end.failure);
+  return exitCodeOf(end);
+}
+
+async function writeReportAfter({
+  store,
+  job,
+  values,
+}: Pick<RunToEnd, "store" | "job" | "values">): Promise<{ file: string; text: string }> {
+  const file = resolve(must(values.report, "asked for"));
+  const limitBytesPerSecond = values.limit;
+  const { body, signature } = await writeJobReport({
+    store,
+    job,
+    file,
+    stateDirectory: stateDirectory(values.state),
+    limitBytesPerSecond,
+  });
+  return { file, text: `${body.overall_status}, signed by ${signature.key_id}` };
+}
+
+function whereText(job: Job, state: string | null): string {
+  const option = state === null ? "" : ` --state ${state}`;
+  return `  report: godwit report ${job.id}${option}\n  state: ${resolve(stateDirectory(state))}`;
+}

@@ -1,0 +1,115 @@
+/** What a person sees while a job runs: a live block on a terminal, else a line every 10 s. Always on stderr. */
+import type { GodwitError } from "../base/errors.ts";
+import { formatBytes, formatDuration } from "../base/sizes.ts";
+import { type Job, unexplained } from "../model/job.ts";
+import type { Meter } from "../model/meter.ts";
+import { outcomes } from "../model/entry.ts";
+import type { JobObserver } from "./run-job.ts";
+
+const liveIntervalMs = 200;
+const plainIntervalMs = 10_000;
+/** Rates are averaged over this long. */
+const windowMs = 5_000;
+
+export interface DisplayOptions {
+  readonly output: NodeJS.WriteStream;
+  readonly live: boolean;
+  readonly quiet: boolean;
+  readonly limitBytesPerSecond: number | null;
+}
+
+interface Sample {
+  readonly atMs: number;
+  readonly read: number;
+  readonly verified: number;
+}
+
+export class Display implements JobObserver, Disposable {
+  readonly #options: DisplayOptions;
+  #job: Job | null = null;
+  #meters: readonly Meter[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #samples: Sample[] = [];
+  #failures = 0;
+  #linesShown = 0;
+
+  constructor(options: DisplayOptions) {
+    this.#options = options;
+  }
+
+  started(job: Job, meters: readonly Meter[]): void {
+    this.#job = job;
+    this.#meters = meters;
+    this.#samples = [{ atMs: performance.now(), read: 0, verified: 0 }];
+    if (this.#options.quiet) return;
+    this.#timer = setInterval(() => this.#show(), this.#options.live ? liveIntervalMs : plainIntervalMs);
+    this.#timer.unref();
+  }
+
+  checkpoint(job: Job): void {
+    this.#job = job;
+  }
+
+  taskFailed(error: GodwitError): void {
+    this.#failures += 1;
+    if (this.#options.quiet) return;
+    this.#clear();
+    this.#options.output.write(`trying again: ${error.message.split("\n")[0]}\n`);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#clear();
+  }
+
+  #show(): void {
+    const job = this.#job;
+    if (job === null) return;
+    const lines = this.#lines(job);
+    if (this.#options.live) {
+      this.#clear();
+      this.#options.output.write(`${lines.join("\n")}\n`);
+      this.#linesShown = lines.length;
+    } else {
+      this.#options.output.write(`${lines.join("; ")}\n`);
+    }
+  }
+
+  #clear(): void {
+    if (this.#linesShown === 0) return;
+    this.#options.output.write(`\u001B[${this.#linesShown}A\u001B[0J`);
+    this.#linesShown = 0;
+  }
+
+  #lines(job: Job): readonly string[] {
+    const { counters } = job;
+    const sum = (name: "sourceBytesRead" | "targetBytesRead"): number =>
+      this.#meters.reduce((total, meter) => total + meter.read(name), 0);
+    const now = performance.now();
+    this.#samples.push({ atMs: now, read: sum("sourceBytesRead"), verified: sum("targetBytesRead") });
+    // The newest sample beyond the window is its start: with a line every 10 s it is the line before.
+    const start = this.#samples.findLastIndex((sample) => now - sample.atMs >= windowMs);
+    this.#samples = this.#samples.slice(Math.max(0, start));
+    const [oldest] = this.#samples;
+    const seconds = oldest === undefined ? 0 : (now - oldest.atMs) / 1000;
+    const perSecond = (key: "read" | "verified"): number =>
+      oldest === undefined || seconds === 0 ? 0 : ((this.#samples.at(-1)?.[key] ?? 0) - oldest[key]) / seconds;
+    const listed = counters.listedBytes ?? 0;
+    const ended = outcomes.reduce((total, outcome) => total + (counters[`entries:${outcome}`] ?? 0), 0);
+    const left = unexplained(counters)?.bytes ?? 0;
+    const rate = perSecond("read");
+    const etaText = !job.planDone
+      ? "still listing"
+      : rate > 0
+        ? `about ${formatDuration((left / rate) * 1000)} left`
+        : "";
+    const limit = this.#options.limitBytesPerSecond;
+    return [
+      `${job.id} ${job.status}: ${ended} of ${counters.listedEntries ?? 0} entries, ${formatBytes(listed)}${job.planDone ? "" : " so far"}`,
+      `copied ${formatBytes(counters.bytesTransferred ?? 0)} at ${formatBytes(rate)}/s${limit === null ? "" : ` (limit ${formatBytes(limit)}/s)`}`,
+      `verified ${formatBytes(counters.bytesVerified ?? 0)} at ${formatBytes(perSecond("verified"))}/s`,
+      `retries ${(counters.retries ?? 0) + this.#failures}, failed ${counters["entries:failed"] ?? 0}${etaText === "" ? "" : `, ${etaText}`}`,
+    ];
+  }
+}

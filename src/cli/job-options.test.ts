@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { parseOptions, syncJobOptions, transferOptions } from "./job-options.ts";
+
+test("nothing given means the documented defaults", () => {
+  expect(parseOptions(syncJobOptions, {})).toMatchObject({
+    include: [],
+    exclude: [],
+    chunkSize: 67_108_864,
+    compare: null,
+    links: "preserve",
+    durability: "fsync",
+    verify: "readback",
+    sourceEvidence: "none",
+    limit: null,
+    workers: null,
+    reconcile: false,
+    delete: false,
+    maxDelete: 1_000,
+    state: null,
+    json: false,
+  });
+});
+
+test("values are parsed", () => {
+  const values = parseOptions(transferOptions, { workers: "3", limit: "50MB/s", chunkSize: "8MiB", compare: "mtime" });
+  expect(values).toMatchObject({ workers: 3, limit: 50_000_000, chunkSize: 8_388_608, compare: "mtime" });
+});
+
+test.each([
+  [{ workers: "0" }, "--workers"],
+  [{ workers: "many" }, "--workers"],
+  [{ workers: "1.5" }, "--workers"],
+  [{ limit: "fast" }, "--limit"],
+  [{ limit: "0" }, "--limit"],
+  [{ chunkSize: "-1MiB" }, "--chunk-size"],
+  [{ compare: "size" }, "--compare"],
+  [{ links: "copy" }, "--links"],
+  [{ durability: "maybe" }, "--durability"],
+  [{ verify: "no" }, "--verify"],
+])("%j is refused, and the option is named", (raw, flag) => {
+  expect(() => parseOptions(transferOptions, raw)).toThrow(new RegExp(`^usage: ${flag} <`));
+});
+
+test.each(["-1", "1.5", "all"])("--max-delete %s is refused", (maxDelete) => {
+  expect(() => parseOptions(syncJobOptions, { maxDelete })).toThrow(/^usage: --max-delete/);
+});

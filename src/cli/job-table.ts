@@ -1,0 +1,86 @@
+/** Jobs as text: one line each, or one in full. */
+import { formatBytes } from "../base/sizes.ts";
+import type { Job } from "../model/job.ts";
+import { formatAge } from "./duration.ts";
+import { isInterrupted, outcomeParts } from "./outcome.ts";
+import { placeText } from "./place.ts";
+
+export interface ListedJob {
+  readonly job: Job;
+  /** Who runs it now; null when nobody does. */
+  readonly leader: string | null;
+}
+
+const headings = ["JOB", "KIND", "STATUS", "ENTRIES", "BYTES", "AGE", "SOURCE → TARGET"] as const;
+
+export function jobTable(jobs: readonly ListedJob[], nowMs: number): string {
+  const rows = jobs.map(({ job, leader }) => [
+    job.id,
+    job.spec.kind,
+    statusText(job, leader),
+    String(job.counters.listedEntries ?? 0),
+    formatBytes(job.counters.listedBytes ?? 0),
+    formatAge(nowMs - job.createdAt),
+    `${oneLine(placeText(job.spec.source))} → ${oneLine(placeText(job.spec.target))}`,
+  ]);
+  return columns([[...headings], ...rows]);
+}
+
+function statusText(job: Job, leader: string | null): string {
+  return isInterrupted(job, leader) ? "interrupted" : job.status;
+}
+
+export function jobDetails({ job, leader }: ListedJob, nowMs: number): string {
+  const { spec, counters, failure } = job;
+  const ended = outcomeParts(job);
+  const lines: [string, string][] = [
+    ["job", `${job.id} (${spec.kind})`],
+    ["source", placeText(spec.source)],
+    ["target", placeText(spec.target)],
+    ["status", `${statusText(job, leader)}${leader === null ? "" : `, led by ${leader}`}`],
+    [
+      "created",
+      `${new Date(job.createdAt).toISOString()} (${formatAge(nowMs - job.createdAt)} ago), runs: ${job.runs}`,
+    ],
+    [
+      "listed",
+      `${counters.listedEntries ?? 0} entries, ${formatBytes(counters.listedBytes ?? 0)}${job.planDone ? "" : " so far"}`,
+    ],
+    ["ended", ended.length === 0 ? "none yet" : ended.join(", ")],
+    ["copied", formatBytes(counters.bytesTransferred ?? 0)],
+    ["verified", formatBytes(counters.bytesVerified ?? 0)],
+    ["chunks", `${counters.chunksDone ?? 0} of ${counters.chunksTotal ?? 0}`],
+    [
+      "trouble",
+      `${counters.retries ?? 0} retries, ${counters.mismatches ?? 0} mismatches, ${counters.losses ?? 0} losses`,
+    ],
+  ];
+  if (failure !== null) lines.push(["failure", `${failure.code}: ${failure.what}`], ["", failure.hint]);
+  const next = nextStep(job, leader);
+  if (next !== null) lines.push(["next", next]);
+  return columns(lines);
+}
+
+function nextStep(job: Job, leader: string | null): string | null {
+  if (leader !== null) return `godwit pause ${job.id}, or godwit cancel ${job.id}`;
+  if (job.status === "complete") return `godwit report ${job.id}`;
+  return job.status === "cancelled" ? null : `godwit resume ${job.id}`;
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  return rows
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** A name may hold a newline; a table may not. */
+function oneLine(text: string): string {
+  return text.replaceAll("\n", "\\n");
+}

@@ -1,0 +1,68 @@
+/** The program: reads the command line, runs one command, and says how it went by its exit code. */
+import { CommanderError } from "commander";
+import { GodwitError, toGodwitError } from "../base/errors.ts";
+import { answerError } from "./answer.ts";
+import { buildProgram } from "./program.ts";
+import { processSurroundings, type Surroundings } from "./surroundings.ts";
+
+/** 2 usage or configuration, 3 resumable, 4 failed; 0 and 1 are a command's own words. */
+const usageCodes = new Set<string>([
+  "usage",
+  "config_invalid",
+  "node_too_old",
+  "same_place",
+  "target_inside_source",
+  "job_unknown",
+  "job_ambiguous",
+  "job_options_differ",
+  "job_locked",
+  "job_state",
+  "key_invalid",
+]);
+const resumableCodes = new Set<string>(["interrupted", "disk_full"]);
+const findingCodes = new Set<string>(["report_altered", "report_signer", "report_invalid"]);
+
+/** @returns the exit code */
+export async function main(argv: readonly string[], bring: Partial<Surroundings> = {}): Promise<number> {
+  let exitCode = 0;
+  const surroundings: Surroundings = { ...processSurroundings((code) => (exitCode = code)), ...bring };
+  // A reader that went away (`| head`) ends the command; without a listener the event would end the process.
+  surroundings.stdout.on("error", ignore);
+  try {
+    await buildProgram(surroundings).parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (cause) {
+    if (cause instanceof CommanderError && cause.exitCode === 0) return 0;
+    if (isReaderGone(cause)) return 0;
+    const error = cause instanceof CommanderError ? usage(cause) : toGodwitError(cause);
+    const code = exitCodeOfError(error);
+    surroundings.stderr.write(`godwit: ${error.code}: ${error.what}\n  ${error.hint}\n`);
+    if (argv.includes("--json")) answerError(surroundings, error, code);
+    return code;
+  } finally {
+    surroundings.stdout.off("error", ignore);
+  }
+}
+
+function ignore(): void {
+  // Whoever writes next learns of it.
+}
+
+function isReaderGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE";
+}
+
+function exitCodeOfError(error: GodwitError): number {
+  if (usageCodes.has(error.code)) return 2;
+  if (resumableCodes.has(error.code)) return 3;
+  return findingCodes.has(error.code) ? 1 : 4;
+}
+
+function usage(error: CommanderError): GodwitError {
+  const isBare = error.code === "commander.help";
+  return new GodwitError("usage", {
+    disposition: "fatal",
+    what: isBare ? "no command was given" : error.message.replace(/^error: /, "").replaceAll("\n", " "),
+    hint: "`godwit --help` and `godwit COMMAND --help` show what there is, with examples.",
+  });
+}

@@ -1,0 +1,38 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { GodwitError } from "../base/errors.ts";
+
+/** A path or URL as somebody typed it, as the URL that jobs are known by. Slashes at the end do not matter. */
+export function placeUrl(typed: string): string {
+  if (typed === "") throw usage("an empty source or target", "Name a path, or a URL that begins with file: or s3:.");
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(typed)?.[1]?.toLowerCase();
+  if (scheme === undefined && !/^(file|s3):/i.test(typed)) return trimmed(pathToFileURL(resolve(typed)).href);
+  if (scheme === "s3") return bucketUrl(typed);
+  if (/^file:\//i.test(typed)) return trimmed(new URL(typed).href);
+  throw usage(`${typed} is no place`, "Name a path, or a URL that begins with file: or s3:.");
+}
+
+/** As people read it: a local path without its scheme. */
+export function placeText(url: string): string {
+  if (!url.startsWith("file://")) return url;
+  try {
+    return decodeURIComponent(new URL(url).pathname);
+  } catch {
+    return url;
+  }
+}
+
+function bucketUrl(typed: string): string {
+  const parsed = /^s3:\/\/([^/]+)\/?(.*)$/is.exec(typed);
+  if (parsed === null) throw usage(`${typed} names no bucket`, "Write s3://BUCKET or s3://BUCKET/PREFIX.");
+  const [, bucket, prefix] = parsed as unknown as [string, string, string];
+  return `s3://${bucket}/${prefix.endsWith("/") ? prefix.slice(0, -1) : prefix}`;
+}
+
+function trimmed(href: string): string {
+  return href.length > "file:///".length && href.endsWith("/") ? href.slice(0, -1) : href;
+}
+
+function usage(what: string, hint: string): GodwitError {
+  return new GodwitError("usage", { disposition: "fatal", what, hint });
+}

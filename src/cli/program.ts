@@ -1,0 +1,46 @@
+/** Every command of the program. The reference in docs/ is made from what this returns. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { z } from "zod";
+import { addControlCommands } from "./commands/control.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
+import { addJobsCommands } from "./commands/jobs.ts";
+import { addKeysCommand } from "./commands/keys.ts";
+import { addReportCommand } from "./commands/report.ts";
+import { addSweepCommand } from "./commands/sweep.ts";
+import { addTransferCommand } from "./commands/transfer.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+const exitCodes = `
+Exit codes: 0 complete and proven; 1 finished with exceptions, or a difference was found; 2 usage or configuration;
+3 interrupted and resumable; 4 failed. Every error is explained in docs/reference/errors.md.`;
+
+export function buildProgram(surroundings: Surroundings): Command {
+  const program = new Command("godwit")
+    .description("Moves data between systems and proves that nothing was lost.")
+    .version(version(), "--version", "print the version")
+    .helpOption("-h, --help", "print what there is")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => surroundings.stdout.write(text),
+      // An error is told once, in one form, by `main`.
+      writeErr: () => undefined,
+      getOutHelpWidth: () => (surroundings.stdout.isTTY ? surroundings.stdout.columns : 110),
+    })
+    .showHelpAfterError(false)
+    .addHelpText("after", exitCodes);
+  for (const kind of ["copy", "sync", "check"] as const) addTransferCommand(program, kind, surroundings);
+  addJobsCommands(program, surroundings);
+  addControlCommands(program, surroundings);
+  addReportCommand(program, surroundings);
+  addKeysCommand(program, surroundings);
+  addSweepCommand(program, surroundings);
+  addDoctorCommand(program, surroundings);
+  return program;
+}
+
+/** Beside `src` as beside `dist`. */
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return z.looseObject({ version: z.string() }).parse(JSON.parse(text)).version;
+}

@@ -1,0 +1,133 @@
+/**
+ * One whole job in one process: the coordinator, the lanes with their worker and verifier roles, and the display, on
+ * the embedded Store. The composition root of `copy`, `sync`, `check` and `resume`.
+ */
+import { availableParallelism } from "node:os";
+import { Bell } from "../base/bell.ts";
+import { GodwitError } from "../base/errors.ts";
+import { coordinate } from "../coordinator/coordinate.ts";
+import { SharedLimit } from "../decorators/rate-limit.ts";
+import { retryStore } from "../decorators/retry.ts";
+import { closePlaces, openPlaces, type Places } from "../lane/setup.ts";
+import { ThreadLane } from "../lane/thread-lane.ts";
+import type { Job } from "../model/job.ts";
+import type { Meter } from "../model/meter.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { Store } from "../ports/store.ts";
+import { claimLoop } from "../worker/claim-loop.ts";
+import { LeaseKeeper } from "../worker/lease-keeper.ts";
+import { openOptions } from "./job-spec.ts";
+import { processOwner } from "./state.ts";
+
+export interface RunJobOptions {
+  readonly store: Store;
+  readonly job: Job;
+  /** Null: by the machine's cores. */
+  readonly lanes: number | null;
+  readonly limitBytesPerSecond: number | null;
+  readonly observer: JobObserver;
+  /** Ctrl-C: checkpoint and stop. */
+  readonly signal: AbortSignal;
+}
+
+/** What the display and the log see of a running job. */
+export interface JobObserver {
+  started(job: Job, meters: readonly Meter[]): void;
+  checkpoint(job: Job): void;
+  taskFailed(error: GodwitError): void;
+}
+
+export async function runJob(options: RunJobOptions): Promise<Job> {
+  const { job } = options;
+  const store = retryStore(options.store, systemClock);
+  const open = openOptions(job.id, job.spec);
+  const places = await openPlaces(job.spec, open);
+  try {
+    return await withLanes(options, places);
+  } finally {
+    await closePlaces(places);
+  }
+
+  async function withLanes({ observer, signal }: RunJobOptions, opened: Places): Promise<Job> {
+    const limitBuffer = new SharedArrayBuffer(SharedLimit.byteLength);
+    new SharedLimit(limitBuffer).bytesPerSecond = options.limitBytesPerSecond ?? 0;
+    const count = options.lanes ?? defaultLanes();
+    const lanes = await openLanes(count, (index) =>
+      ThreadLane.open({ name: `${processOwner()}/lane-${index + 1}`, spec: job.spec, open }, limitBuffer),
+    );
+    const stop = new AbortController();
+    const fatal = new AbortController();
+    const taskEnded = new Bell();
+    const newWork = new Bell();
+    const queueEmpty = new Bell();
+    const laneSignal = AbortSignal.any([signal, stop.signal, fatal.signal]);
+    const leases = new LeaseKeeper(store, systemClock);
+    const common = { store, clock: systemClock, newWork, taskEnded, queueEmpty };
+    try {
+      observer.started(
+        job,
+        lanes.map((lane) => lane.meter),
+      );
+      const beat = leases.beat(laneSignal);
+      let loops: Promise<unknown> | null = null;
+      const end = await coordinate({
+        ...common,
+        ...opened,
+        job,
+        owner: processOwner(),
+        fatal: fatal.signal,
+        signal,
+        // Lanes claim only once the lead is held: until then the job may be another process's.
+        onLead: () => {
+          loops = Promise.all(
+            lanes.map((lane) =>
+              claimLoop({
+                ...common,
+                jobId: job.id,
+                lane,
+                leases,
+                signal: laneSignal,
+                onFatal: (error) => fatal.abort(error),
+                onTaskError: (_, error) => observer.taskFailed(error),
+              }).catch((error: unknown) => fatal.abort(error)),
+            ),
+          );
+        },
+        onStop: async () => {
+          stop.abort(stopped());
+          newWork.ring();
+          await loops;
+        },
+        onCheckpoint: (now) => observer.checkpoint(now),
+      });
+      await beat;
+      return end;
+    } finally {
+      stop.abort(stopped());
+      await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]()));
+    }
+  }
+}
+
+/** Opens all, or none: a failure of one closes the others. */
+async function openLanes(count: number, open: (index: number) => Promise<ThreadLane>): Promise<readonly ThreadLane[]> {
+  const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => open(index)));
+  const lanes = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed === undefined) return lanes;
+  await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]()));
+  throw failed.reason;
+}
+
+/** One more lane than cores: while one waits for the medium, the others compute. */
+function defaultLanes(): number {
+  return Math.min(16, availableParallelism() + 1);
+}
+
+function stopped(): GodwitError {
+  return new GodwitError("interrupted", {
+    disposition: "cancelled",
+    what: "the job was stopped",
+    hint: "The same command resumes it.",
+  });
+}

@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { formatBytes, parseBytes, parseRate } from "../base/sizes.ts";
+
+test.each([
+  ["64MiB", 67_108_864],
+  ["50MB", 50_000_000],
+  ["1.5 GiB", 1_610_612_736],
+  ["1048576", 1_048_576],
+  ["1tb", 1e12],
+  ["7b", 7],
+])("%j is a size", (text, bytes) => {
+  expect(parseBytes(text)).toBe(bytes);
+});
+
+test.each(["", "0", "-1", "MB", "1 XB", "1e6", "0x10", "1,5MB", "NaN", "Infinity", "9999999999TiB", "1MB/s", "12 34"])(
+  "%j is no size",
+  (text) => {
+    expect(() => parseBytes(text)).toThrow(/^usage: .* is no size$/);
+  },
+);
+
+test("a rate is a size, with or without /s", () => {
+  expect([parseRate("50MB/s"), parseRate("50MB"), parseRate(" 1KiB/S ")]).toEqual([50_000_000, 50_000_000, 1_024]);
+  expect(() => parseRate("50MB/min")).toThrow(/^usage: /);
+});
+
+test("every whole number of bytes is a size", () => {
+  fc.assert(fc.property(fc.integer({ min: 1 }), (bytes) => parseBytes(String(bytes)) === bytes));
+});
+
+test("a shown size has three digits at most and never says 1000", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 10 ** 15 }), (bytes) => {
+      expect(formatBytes(bytes)).toMatch(/^\d{1,3}(\.\d{1,2})? [KMGTP]?B$/);
+    }),
+  );
+});
