@@ -1,0 +1,92 @@
+/**
+ * `npm run testbed`: installs what `tools.ts` pins. Does nothing for what is there in that version. What it cannot
+ * install itself it names with the command that does.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  executables,
+  isInstalled,
+  motoRequirements,
+  motoStamp,
+  s3sRustVersion,
+  s3sVersion,
+  testbedRoot,
+  versionLine,
+  type ToolName,
+} from "./tools.ts";
+
+/** The operator has to run a command of the system first. */
+class Missing extends Error {}
+
+function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): boolean {
+  const result = spawnSync(command, args, {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  return result.error === undefined && result.status === 0;
+}
+
+function isOlder(version: string, needed: string): boolean {
+  return version.localeCompare(needed, "en", { numeric: true }) < 0;
+}
+
+function installS3s(): void {
+  const rustc = versionLine("rustc")?.split(" ")[1] ?? null;
+  const hint = "apt-get install -y build-essential cargo-web rustc-web";
+  if (rustc === null || versionLine("cargo") === null) {
+    throw new Missing(`s3s-fs ${s3sVersion} needs Rust ${s3sRustVersion}, and there is none. On Debian 12: ${hint}`);
+  }
+  if (isOlder(rustc, s3sRustVersion)) {
+    throw new Missing(`s3s-fs ${s3sVersion} needs Rust ${s3sRustVersion}, here is ${rustc}. On Debian 12: ${hint}`);
+  }
+  const root = join(testbedRoot, "s3s");
+  const flags = ["--version", s3sVersion, "--features", "binary", "--locked", "--force", "--root", root];
+  if (!run("cargo", ["install", "s3s-fs", ...flags])) throw new Error("cargo install s3s-fs failed");
+}
+
+function installMoto(): void {
+  const root = join(testbedRoot, "moto");
+  if (versionLine("python3", ["-c", "import venv, ensurepip"]) === null) {
+    throw new Missing("moto needs Python 3 with venv. On Debian: apt-get install -y python3-venv");
+  }
+  rmSync(root, { recursive: true, force: true });
+  if (!run("python3", ["-m", "venv", root])) throw new Error("python3 -m venv failed");
+  const pip = ["install", "--quiet", "--disable-pip-version-check", ...motoRequirements];
+  if (!run(join(root, "bin", "pip"), pip)) throw new Error("pip install moto failed");
+  writeFileSync(motoStamp, motoRequirements.join("\n"));
+}
+
+function installRclone(): void {
+  const command = "apt-get install -y rclone";
+  if (process.getuid?.() !== 0 || versionLine("apt-get") === null) {
+    throw new Missing(`rclone is absent. On Debian: ${command}`);
+  }
+  const quiet = { DEBIAN_FRONTEND: "noninteractive" };
+  const flags = ["install", "-y", "--no-install-recommends", "rclone"];
+  if (run("apt-get", flags, quiet)) return;
+  if (!run("apt-get", ["update"], quiet) || !run("apt-get", flags, quiet)) throw new Error(`${command} failed`);
+}
+
+const installers: Record<ToolName, () => void> = { s3s: installS3s, moto: installMoto, rclone: installRclone };
+
+function ensure(tool: ToolName): string | null {
+  if (isInstalled(tool)) {
+    console.log(`${tool}: there (${executables[tool]})`);
+    return null;
+  }
+  console.log(`${tool}: installing`);
+  try {
+    installers[tool]();
+  } catch (error) {
+    if (error instanceof Missing) return error.message;
+    return `${tool}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return isInstalled(tool) ? null : `${tool}: installed, but it does not answer with the expected version`;
+}
+
+mkdirSync(testbedRoot, { recursive: true });
+const problems = (["rclone", "moto", "s3s"] as const).map(ensure).filter((problem) => problem !== null);
+for (const problem of problems) console.error(`testbed: ${problem}`);
+process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,0 +1,76 @@
+/**
+ * Suites that need real servers. A suite names them by `describeOnServers`; what is absent is skipped by name with the
+ * command that installs it, or fails when GODWIT_REQUIRE_SERVERS=1.
+ */
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { startS3Proxy, type S3Proxy } from "./s3-proxy.ts";
+import { s3ServerNames, startS3Server, type S3Server, type S3ServerName } from "./servers.ts";
+import { tempDir } from "./temp-dir.ts";
+import { absent, isInstalled, serversRequired, type ToolName } from "./tools.ts";
+
+/** What a suite is given: one server for all of its cases, and what each case may take from it. */
+export interface S3Suite {
+  readonly name: S3ServerName;
+  /** Only inside a test or a hook. */
+  server(): S3Server;
+  /** A new empty bucket. */
+  bucket(): Promise<string>;
+  /** A proxy before the server; ends with the suite at the latest. */
+  proxy(): Promise<S3Proxy>;
+}
+
+export interface SuiteNeeds {
+  readonly servers?: readonly S3ServerName[];
+  /** Other tools that the cases cannot do without. */
+  readonly tools?: readonly ToolName[];
+}
+
+/** One suite per server, named `title [server]`. */
+export function describeOnServers(title: string, cases: (s3: S3Suite) => void, needs: SuiteNeeds = {}): void {
+  for (const name of needs.servers ?? s3ServerNames) {
+    describeWithTools(`${title} [${name}]`, [name, ...(needs.tools ?? [])], () => cases(provideServer(name)));
+  }
+}
+
+/** A suite that is skipped, with the command that installs it, when one of the tools is absent. */
+export function describeWithTools(title: string, tools: readonly ToolName[], cases: () => void): void {
+  const missing = tools.find((tool) => !isInstalled(tool));
+  describe(title, () => {
+    if (missing === undefined) cases();
+    else if (serversRequired()) {
+      test(absent(missing), () => {
+        throw new Error(absent(missing));
+      });
+    } else test.skip(absent(missing), () => undefined);
+  });
+}
+
+function provideServer(name: S3ServerName): S3Suite {
+  let server: S3Server | null = null;
+  const proxies: S3Proxy[] = [];
+  let buckets = 0;
+  const get = (): S3Server => {
+    if (server === null) throw new Error("the server runs only inside tests and hooks");
+    return server;
+  };
+  beforeAll(async () => {
+    server = await startS3Server(name, { dir: tempDir(name) });
+  });
+  afterAll(async () => {
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
+    await server?.stop();
+  });
+  return {
+    name,
+    server: get,
+    bucket: async () => {
+      buckets += 1;
+      return get().bucket(`bucket-${buckets}`);
+    },
+    proxy: async () => {
+      const proxy = await startS3Proxy(get());
+      proxies.push(proxy);
+      return proxy;
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * What the tests need beside npm packages: pinned versions, where they are installed (`.testbed/`, git-ignored), how to
+ * see that they are there, and the command that installs each. Owns no process; `install.ts` and `servers.ts` do.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+export type ToolName = "s3s" | "moto" | "rclone";
+
+export const repositoryRoot = resolve(import.meta.dirname, "..", "..");
+export const testbedRoot = join(repositoryRoot, ".testbed");
+
+export const s3sVersion = "0.14.1";
+/** The `rust-version` in the manifest of that release. */
+export const s3sRustVersion = "1.92.0";
+
+/** moto's server needs Flask; `crc32c` and `awscrt` let it compute CRC32C and CRC64NVME instead of a wrong fallback. */
+export const motoRequirements = [
+  "moto[s3]==5.2.5",
+  "flask==3.1.3",
+  "flask-cors==6.0.5",
+  "crc32c==2.9.post0",
+  "awscrt==0.38.1",
+];
+
+export const executables = {
+  s3s: join(testbedRoot, "s3s", "bin", "s3s-fs"),
+  moto: join(testbedRoot, "moto", "bin", "moto_server"),
+  rclone: "rclone",
+} as const satisfies Record<ToolName, string>;
+
+/** Written last by the installation, hence present only when it ended well. */
+export const motoStamp = join(testbedRoot, "moto", "godwit-requirements.txt");
+
+const installCommands = {
+  s3s: "npm run testbed",
+  moto: "npm run testbed",
+  rclone: "apt-get install -y rclone",
+} as const satisfies Record<ToolName, string>;
+
+/** First line that `command --version` (or other arguments) prints; null when it cannot be run. */
+export function versionLine(command: string, args: readonly string[] = ["--version"]): string | null {
+  const result = spawnSync(command, args, { encoding: "utf8", timeout: 30_000 });
+  if (result.error !== undefined || result.status !== 0) return null;
+  return result.stdout.split("\n")[0]?.trim() ?? "";
+}
+
+export function isInstalled(tool: ToolName): boolean {
+  switch (tool) {
+    case "s3s":
+      return existsSync(executables.s3s) && versionLine(executables.s3s) === `s3s-fs ${s3sVersion}`;
+    case "moto":
+      return (
+        existsSync(executables.moto) &&
+        existsSync(motoStamp) &&
+        readFileSync(motoStamp, "utf8") === motoRequirements.join("\n")
+      );
+    case "rclone":
+      return versionLine(executables.rclone, ["version"]) !== null;
+  }
+}
+
+/** What a test says when its tool is not there. */
+export function absent(tool: ToolName): string {
+  return `needs ${tool}: ${installCommands[tool]}`;
+}
+
+/** In `.ci/run` nothing may be absent: what is skipped elsewhere fails there. */
+export function serversRequired(): boolean {
+  return process.env["GODWIT_REQUIRE_SERVERS"] === "1";
+}
