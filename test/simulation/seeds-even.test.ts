@@ -1,0 +1,3 @@
+import { seedTests } from "./seeds.ts";
+
+seedTests(0);
