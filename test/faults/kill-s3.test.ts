@@ -1,0 +1,25 @@
+import { rclone } from "../testbed/rclone.ts";
+import { awsEnv } from "../testbed/servers.ts";
+import { describeOnServers } from "../testbed/suites.ts";
+import { killContract } from "./kill-contract.ts";
+
+describeOnServers(
+  "kill -9 in mid-copy, directory to bucket",
+  (s3) => {
+    killContract({
+      links: false,
+      newTarget: async () => {
+        const bucket = await s3.bucket();
+        return {
+          url: `s3://${bucket}/copy`,
+          env: awsEnv(s3.server()),
+          expectEqual: async (source) => {
+            const remotes = { store: s3.server() };
+            await rclone(["check", "--download", `${source}/`, `store:${bucket}/copy/`], { remotes });
+          },
+        };
+      },
+    });
+  },
+  { servers: ["s3s"], tools: ["rclone"] },
+);
