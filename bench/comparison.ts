@@ -1,0 +1,105 @@
+/** Runs both sides of a comparison in turn (A B, B A, …), so that neither profits from what the other left behind. */
+import { execFileSync } from "node:child_process";
+import { measure, type Measurement, type Step } from "./measure.ts";
+
+export interface Side {
+  readonly name: string;
+  /** Empties the target, outside of the timing. */
+  readonly prepare: () => Promise<void>;
+  readonly steps: readonly Step[];
+  /** Facts about the run, taken right after it: `state bytes per file`. */
+  readonly facts?: () => Readonly<Record<string, number>>;
+}
+
+export interface Comparison {
+  readonly name: string;
+  readonly ours: Side | null;
+  readonly theirs: Side | null;
+  /** The bound on ours / theirs of wall time. */
+  readonly ratioMax: number | null;
+  readonly pairs: number;
+}
+
+export interface SideResult {
+  readonly name: string;
+  readonly wallMs: readonly number[];
+  readonly wallMsMedian: number;
+  readonly cpuMsMedian: number;
+  readonly peakBytesMax: number;
+  readonly facts: Readonly<Record<string, number>>;
+}
+
+export interface ComparisonResult {
+  readonly name: string;
+  readonly ours: SideResult | null;
+  readonly theirs: SideResult | null;
+  /** Median of the ratios within each pair. */
+  readonly ratio: number | null;
+  readonly ratioMax: number | null;
+}
+
+interface Runs {
+  readonly side: Side;
+  readonly measurements: Measurement[];
+  facts: Readonly<Record<string, number>>;
+}
+
+export async function compare(comparison: Comparison): Promise<ComparisonResult> {
+  const ours = asRuns(comparison.ours);
+  const theirs = asRuns(comparison.theirs);
+  for (let pair = 0; pair < comparison.pairs; pair += 1) {
+    const order = pair % 2 === 0 ? [ours, theirs] : [theirs, ours];
+    for (const runs of order)
+      if (runs !== null) await runOnce(runs, `${comparison.name} ${pair + 1}/${comparison.pairs}`);
+  }
+  const ratios = ours === null || theirs === null ? [] : ratiosOf(ours, theirs);
+  return {
+    name: comparison.name,
+    ours: summarize(ours),
+    theirs: summarize(theirs),
+    ratio: ratios.length === 0 ? null : median(ratios),
+    ratioMax: comparison.ratioMax,
+  };
+}
+
+function asRuns(side: Side | null): Runs | null {
+  return side === null ? null : { side, measurements: [], facts: {} };
+}
+
+/** What one side left unwritten must not burden the other: everything is on the disk before the clock starts. */
+async function runOnce(runs: Runs, label: string): Promise<void> {
+  await runs.side.prepare();
+  execFileSync("sync");
+  const measurement = await measure(runs.side.steps);
+  runs.measurements.push(measurement);
+  runs.facts = runs.side.facts?.() ?? {};
+  const seconds = (measurement.wallMs / 1000).toFixed(2);
+  const megabytes = Math.round(measurement.peakBytes / 1e6);
+  console.error(
+    `${label}: ${runs.side.name}: ${seconds} s, CPU ${(measurement.cpuMs / 1000).toFixed(2)} s, ${megabytes} MB`,
+  );
+}
+
+function ratiosOf(ours: Runs, theirs: Runs): readonly number[] {
+  return ours.measurements.map((one, pair) => one.wallMs / (theirs.measurements[pair]?.wallMs ?? Number.NaN));
+}
+
+function summarize(runs: Runs | null): SideResult | null {
+  if (runs === null) return null;
+  const { measurements } = runs;
+  return {
+    name: runs.side.name,
+    wallMs: measurements.map((one) => Math.round(one.wallMs)),
+    wallMsMedian: Math.round(median(measurements.map((one) => one.wallMs))),
+    cpuMsMedian: Math.round(median(measurements.map((one) => one.cpuMs))),
+    peakBytesMax: Math.max(...measurements.map((one) => one.peakBytes)),
+    facts: runs.facts,
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}

@@ -1,0 +1,73 @@
+/**
+ * `npm run bench -- [case…] [--dir DIR] [--pairs N] [--scale X] [--only godwit|rclone] [--keep]`: runs the cases, writes
+ * `bench/results/CASE.json`, and prints the table. Wants a machine that does nothing else meanwhile.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { cases, type Setting } from "./cases.ts";
+import type { ComparisonResult } from "./comparison.ts";
+import { godwitIsBuilt } from "./sides.ts";
+import { asTable } from "./table.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    dir: { type: "string", default: join(tmpdir(), "godwit-bench") },
+    pairs: { type: "string", default: "5" },
+    scale: { type: "string", default: "1" },
+    only: { type: "string" },
+    keep: { type: "boolean", default: false },
+  },
+});
+
+function readSetting(): Setting {
+  const only = values.only ?? null;
+  if (only !== null && only !== "godwit" && only !== "rclone") throw new Error("--only is godwit or rclone");
+  return { scratch: values.dir, pairs: Number(values.pairs), scale: Number(values.scale), only };
+}
+
+function machine(): Readonly<Record<string, string | number>> {
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 1e9),
+    node: process.version,
+    rclone: execFileSync("rclone", ["version"], { encoding: "utf8" }).split("\n")[0] ?? "",
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+function save(name: string, setting: Setting, results: readonly ComparisonResult[]): void {
+  const folder = join(import.meta.dirname, "results");
+  mkdirSync(folder, { recursive: true });
+  const { pairs, scale } = setting;
+  const text = JSON.stringify({ machine: machine(), pairs, scale, results }, null, 2);
+  writeFileSync(join(folder, `${name}.json`), `${text}\n`);
+}
+
+async function main(): Promise<void> {
+  const setting = readSetting();
+  const names = positionals.length > 0 ? positionals : Object.keys(cases);
+  if (!godwitIsBuilt()) console.error("dist/ is not built: only the other side is run");
+  mkdirSync(setting.scratch, { recursive: true });
+  const results: ComparisonResult[] = [];
+  for (const name of names) {
+    const run = cases[name];
+    if (run === undefined) throw new Error(`no case ${name}; there are: ${Object.keys(cases).join(", ")}`);
+    const ofCase = await run(setting);
+    // A trial on smaller trees, or of one side, must not replace the figures.
+    if (setting.scale === 1 && setting.only === null && godwitIsBuilt()) save(name, setting, ofCase);
+    results.push(...ofCase);
+  }
+  console.log(asTable(results));
+  if (values.keep) return;
+  // Only what this program made: the folder itself may be the operator's.
+  for (const made of ["source", "target", "state", "store"]) {
+    rmSync(join(setting.scratch, made), { recursive: true, force: true });
+  }
+}
+
+await main();
