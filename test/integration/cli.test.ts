@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { errorShape, jobsShape } from "../../src/cli/json-shapes.ts";
+import { jobState } from "../testbed/job-state.ts";
 import { godwit, type ProgramEnd, type ProgramOptions, startGodwit } from "../testbed/program.ts";
 import { until } from "../testbed/server-process.ts";
 import { s3Request } from "../testbed/signed-request.ts";
@@ -154,6 +155,7 @@ describe("two processes on one job", () => {
     makeTree(source, "two-processes", { large: [], small: 4_000, links: false });
     const running = startGodwit(["copy", source, target, ...slowly], { state });
     const isLed = async (): Promise<boolean> => {
+      if (running.child.exitCode !== null) throw new Error(`it ended early: ${(await running.end).stderr}`);
       const listed = await godwit(["jobs", "--json"], { state });
       return jobsShape
         .parse(JSON.parse(listed.stdout))
@@ -292,10 +294,12 @@ describeOnServers(
       };
       const slowly = ["--limit", "10MB/s", "--workers", "2"];
       const running = startGodwit(["copy", source, `s3://${bucket}/x`, ...slowly], options);
+      // Known to the job, too: an upload that dies before it is recorded is a matter for sweep.
       await until(
-        async () => (await uploads()) > 0,
+        async () => (await jobState(state).catch(() => null))?.chunks.some(({ staging }) => staging !== null) === true,
         () => "no upload was begun",
       );
+      expect(await uploads()).toBe(1);
       running.child.kill("SIGKILL");
       await running.end;
       const refused = await godwit(["sweep", `s3://${bucket}/`, "--older-than", "0s"], options);

@@ -34,8 +34,23 @@ const busyMs = 10_000;
 const walBytesMax = 4 * 2 ** 20;
 const pageBytes = 4096;
 
+/** A change of the journal's mode does not wait for other connections by itself: it is tried again, for about 10 s. */
+const openTriesMax = 100;
+const openPauseMs = 100;
+
 /** @throws state_unusable, state_version, disk_full, store_busy */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await openOnce(options);
+    } catch (error) {
+      if (!(error instanceof GodwitError) || error.code !== "store_busy" || tries === openTriesMax) throw error;
+      await options.clock.sleep(openPauseMs);
+    }
+  }
+}
+
+async function openOnce(options: SqliteStoreOptions): Promise<Store> {
   const { path, clock, newJobId, isAlive } = options;
   let db: AnyKysely | null = null;
   try {
