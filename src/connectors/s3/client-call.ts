@@ -22,6 +22,8 @@ export interface S3Request {
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** Must not be written to until the call has settled. */
   readonly body?: Buffer;
+  /** See HttpRequest; 0 where it is absent. */
+  readonly holdBodyMs?: number | undefined;
   /** Of the body. */
   readonly sha256?: Uint8Array;
   readonly into?: Buffer;
@@ -61,7 +63,7 @@ export function createCaller({ place, transport, getCredentials, nowMs }: Caller
   const subject = ({ operation, key }: S3Request): Subject => ({ operation, bucket, key });
 
   const build = async (request: S3Request): Promise<HttpRequest> => {
-    const { method, key, body = null, into = null } = request;
+    const { method, key, body = null, holdBodyMs = 0, into = null } = request;
     // An empty key would address the bucket: DELETE of it is another operation.
     assert(key !== "", `${request.operation} needs a key`);
     const path = key === null ? place.basePath || "/" : `${place.basePath}/${encodeKey(key)}`;
@@ -71,7 +73,7 @@ export function createCaller({ place, transport, getCredentials, nowMs }: Caller
     const credentials = await getCredentials(now);
     const headers = await sign({ method, path, query, headers: headersOf(request, place.authority) }, credentials, now);
     headers["user-agent"] = "godwit";
-    return { method, path: sent === "" ? path : `${path}?${sent}`, headers, body, into };
+    return { method, path: sent === "" ? path : `${path}?${sent}`, headers, body, holdBodyMs, into };
   };
 
   const stream = async (request: S3Request, signal: AbortSignal): Promise<HttpAnswer> => {

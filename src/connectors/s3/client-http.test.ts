@@ -32,7 +32,14 @@ async function serve(onConnection: (socket: net.Socket) => void, idleTimeoutMs =
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  const request: HttpRequest = { method: "GET", path: "/", headers: { host: "h" }, body: null, into: null };
+  const request: HttpRequest = {
+    method: "GET",
+    path: "/",
+    headers: { host: "h" },
+    body: null,
+    holdBodyMs: 0,
+    into: null,
+  };
   return { sockets, transport, send: (given, stop = signal) => transport.send({ ...request, ...given }, stop) };
 }
 
@@ -116,4 +123,20 @@ test("closing ends what is under way, and what comes after", async () => {
   await transport.close();
   expect(await outcome).toMatchObject({ fault: "aborted", message: "the client was closed" });
   await expect(send({})).rejects.toMatchObject({ fault: "aborted" });
+});
+
+test("a refusal that comes before the body has been read reaches a sender that holds the body back", async () => {
+  const refusal = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
+  const { send } = await serve((socket) => {
+    let got = "";
+    socket.on("data", (bytes) => {
+      got += bytes.toString("latin1");
+      const bodyBytes = got.length - got.indexOf("\r\n\r\n") - 4;
+      if (bodyBytes > 1024) socket.resetAndDestroy();
+      else socket.write(refusal);
+    });
+  });
+  const request = { method: "PUT", body: Buffer.alloc(16 * 1024 * 1024, 1) } as const;
+  const answer = await send({ ...request, holdBodyMs: 60_000 });
+  expect([answer.status, await textOf(answer)]).toEqual([404, "no"]);
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type Dispatcher, Pool } from "undici";
 import { AnswerBody } from "./client-http-body.ts";
 import { faultOf, TransportError } from "./client-http-fault.ts";
@@ -14,6 +15,11 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | null;
+  /**
+   * For so long the body waits for an answer to the head alone. A store that refuses without reading the body closes the
+   * connection, and a client that is still writing then loses the answer to the reset.
+   */
+  readonly holdBodyMs: number;
   /** Where the body of a success goes; without it, into fresh memory. */
   readonly into: Buffer | null;
 }
@@ -34,6 +40,8 @@ export interface TransportOptions {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
 }
+
+type Sent = Buffer | null;
 
 /** HTTP/1.1 to one host over undici: at most `maxSockets` connections, more requests wait their turn. Each is sent once. */
 export class HttpTransport {
@@ -67,11 +75,14 @@ export class HttpTransport {
     // undici tells a request that still waits for a socket only when it gets one.
     const onAbort = (): void => reject(stopped(signal));
     signal.addEventListener("abort", onAbort, { once: true });
+    const settled = new AbortController();
     try {
-      return this.#answer(request, await Promise.race([this.#request(request, signal), aborted]), signal);
+      const body = bodyOf(request, settled.signal);
+      return this.#answer(request, await Promise.race([this.#request(request, body, signal), aborted]), signal);
     } catch (error) {
       throw this.#fault(error, signal, { isAnswered: false, missingBytes: null });
     } finally {
+      settled.abort();
       signal.removeEventListener("abort", onAbort);
     }
   }
@@ -81,15 +92,14 @@ export class HttpTransport {
     await this.#pool.destroy();
   }
 
-  #request({ method, path, headers, body }: HttpRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const request = { method, path, signal, reset: false };
-    if (body === null || body.length <= sliceBytes) return this.#pool.request({ ...request, headers, body });
-    return this.#pool.request({
-      ...request,
-      headers: { ...headers, "content-length": String(body.length) },
-      // Takes any iterable, which its types do not say.
-      body: slices(body) as unknown as Buffer,
-    });
+  #request(
+    { method, path, headers, body: whole }: HttpRequest,
+    body: Sent,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const request = { method, path, signal, reset: false, body };
+    if (whole === null || whole === body) return this.#pool.request({ ...request, headers });
+    return this.#pool.request({ ...request, headers: { ...headers, "content-length": String(whole.length) } });
   }
 
   #answer({ method, into }: HttpRequest, answer: Dispatcher.ResponseData, signal: AbortSignal): HttpAnswer {
@@ -124,12 +134,26 @@ function stopped(signal: AbortSignal): TransportError {
   return new TransportError("aborted", "stopped", signal.reason);
 }
 
+function bodyOf({ body, holdBodyMs }: HttpRequest, settled: AbortSignal): Sent {
+  if (body === null || body.length <= sliceBytes) return body;
+  // undici takes any iterable, which its types do not say.
+  return (holdBodyMs > 0 ? heldSlices(body, holdBodyMs, settled) : slices(body)) as unknown as Buffer;
+}
+
 /**
  * A large body piece by piece: undici's timeout begins anew with each, so that an upload is not taken for a stalled one
  * because it lasts longer than a store may be silent.
  */
 function* slices(body: Buffer): Generator<Buffer, void, void> {
   for (let at = 0; at < body.length; at += sliceBytes) yield body.subarray(at, at + sliceBytes);
+}
+
+async function* heldSlices(body: Buffer, holdMs: number, settled: AbortSignal): AsyncGenerator<Buffer, void, void> {
+  // undici sends the head with the first byte of the body.
+  yield body.subarray(0, 1);
+  // When it is cut short, the answer has come or the exchange is over: nobody takes the slices that follow.
+  await delay(holdMs, undefined, { signal: settled }).catch(() => undefined);
+  yield* slices(body.subarray(1));
 }
 
 function asMap(headers: Dispatcher.ResponseData["headers"]): ReadonlyMap<string, string> {

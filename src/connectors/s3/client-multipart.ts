@@ -22,6 +22,7 @@ export interface UploadPartInput extends Upload {
   /** From 1 to 10,000. */
   readonly partNumber: number;
   readonly body: Buffer;
+  readonly holdBodyMs?: number | undefined;
   /** SHA-256 of the body, 32 bytes. */
   readonly sha256: Uint8Array;
 }
@@ -82,9 +83,9 @@ export function createMultipartOperations(caller: S3Caller): MultipartOperations
       return understood(caller, request, () => ({ key, uploadId: required(root, "UploadId") }));
     },
 
-    async uploadPart({ key, uploadId, partNumber, body, sha256 }, signal) {
+    async uploadPart({ key, uploadId, partNumber, body, holdBodyMs, sha256 }, signal) {
       const query = { partNumber: String(partNumber), uploadId };
-      const request: S3Request = { operation: "UploadPart", method: "PUT", key, query, body, sha256 };
+      const request: S3Request = { operation: "UploadPart", method: "PUT", key, query, body, holdBodyMs, sha256 };
       const headers = await caller.headers(request, signal);
       return understood(caller, request, () => {
         const etag = headers.get("etag");

@@ -51,6 +51,7 @@ export interface GetObjectResult {
 export interface PutObjectInput extends Condition {
   readonly key: string;
   readonly body: Buffer;
+  readonly holdBodyMs?: number | undefined;
   /** SHA-256 of the body, 32 bytes. */
   readonly sha256: Uint8Array;
   readonly contentType?: string | undefined;
@@ -113,7 +114,7 @@ export function createObjectOperations(caller: S3Caller): ObjectOperations {
       }
     },
 
-    async putObject({ key, body, sha256, contentType, metadata, storageClass, ...condition }, signal) {
+    async putObject({ key, body, holdBodyMs, sha256, contentType, metadata, storageClass, ...condition }, signal) {
       const headers = {
         ...metadataHeaders(metadata),
         ...conditionHeaders(condition),
@@ -121,7 +122,7 @@ export function createObjectOperations(caller: S3Caller): ObjectOperations {
         "x-amz-storage-class": storageClass,
       };
       return written(
-        await caller.headers({ operation: "PutObject", method: "PUT", key, headers, body, sha256 }, signal),
+        await caller.headers({ operation: "PutObject", method: "PUT", key, headers, body, holdBodyMs, sha256 }, signal),
       );
     },
 

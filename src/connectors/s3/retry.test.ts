@@ -167,3 +167,15 @@ test("a body is not continued where the version cannot be pinned", async () => {
   const { body } = await client.getObject({ key: "k" }, signal);
   await expect(Array.fromAsync(body)).rejects.toThrow("planted");
 });
+
+test("after a connection that broke, the body of a write waits for an early refusal", async () => {
+  const held: (number | undefined)[] = [];
+  const uploadPart: S3Client["uploadPart"] = async ({ holdBodyMs }) => {
+    held.push(holdBodyMs);
+    if (held.length < 3) throw failure(held.length === 1 ? "store_unreachable" : "store_busy");
+    return { etag: "e", checksumSha256: null };
+  };
+  const part = { key: "k", uploadId: "u", partNumber: 1, body: Buffer.alloc(1), sha256: new Uint8Array(32) };
+  await withRetry(clientWith({ uploadPart }), options().options).uploadPart(part, signal);
+  expect(held).toEqual([0, retryDefaults.earlyAnswerMs, 0]);
+});

@@ -20,6 +20,8 @@ export interface RetryOptions {
   readonly totalMsMax: number;
   readonly firstPauseMs: number;
   readonly pauseMsMax: number;
+  /** How long the body of a repeated write waits for an early refusal, after a connection that broke. */
+  readonly earlyAnswerMs: number;
   /** Requests under way at most. */
   readonly concurrencyMax: number;
   /** From 0 to 1. */
@@ -33,6 +35,7 @@ export const retryDefaults: RetryOptions = {
   totalMsMax: 120_000,
   firstPauseMs: 100,
   pauseMsMax: 20_000,
+  earlyAnswerMs: 1000,
   concurrencyMax: 32,
   random: Math.random,
   monotonicMs: () => performance.now(),
@@ -47,6 +50,13 @@ export function withRetry(client: S3Client, options: RetryOptions): S3Client {
     <I, O>(operation: Operation<I, O>): Operation<I, O> =>
     (input, signal) =>
       runner.run(() => operation(input, signal), signal);
+  const sendAgain =
+    <I extends object, O>(operation: Operation<I & { readonly holdBodyMs?: number | undefined }, O>): Operation<I, O> =>
+    (input, signal) =>
+      runner.run((last) => {
+        const holdBodyMs = isBroken(last) ? options.earlyAnswerMs : 0;
+        return operation({ ...input, holdBodyMs }, signal);
+      }, signal);
   const alone =
     <O>(operation: (signal: AbortSignal) => Promise<O>) =>
     (signal: AbortSignal): Promise<O> =>
@@ -61,10 +71,10 @@ export function withRetry(client: S3Client, options: RetryOptions): S3Client {
     deleteObjects: again((input, signal) => client.deleteObjects(input, signal)),
     headObject: again((input, signal) => client.headObject(input, signal)),
     getObject: (input, signal) => getResumed(client, runner, input, signal),
-    putObject: again((input, signal) => client.putObject(input, signal)),
+    putObject: sendAgain((input, signal) => client.putObject(input, signal)),
     deleteObject: again((input, signal) => client.deleteObject(input, signal)),
     createMultipartUpload: again((input, signal) => client.createMultipartUpload(input, signal)),
-    uploadPart: again((input, signal) => client.uploadPart(input, signal)),
+    uploadPart: sendAgain((input, signal) => client.uploadPart(input, signal)),
     uploadPartCopy: again((input, signal) => client.uploadPartCopy(input, signal)),
     completeMultipartUpload: again((input, signal) => client.completeMultipartUpload(input, signal)),
     abortMultipartUpload: again((input, signal) => client.abortMultipartUpload(input, signal)),
@@ -96,13 +106,14 @@ class Runner {
     return { startedAtMs: nowMs, sentAtMs: nowMs, count: 0 };
   }
 
-  async run<O>(act: () => Promise<O>, signal: AbortSignal, tries: Tries = this.tries()): Promise<O> {
+  /** `act` is told why its last try failed; undefined the first time. */
+  async run<O>(act: (last: unknown) => Promise<O>, signal: AbortSignal, tries: Tries = this.tries()): Promise<O> {
+    let failure: unknown;
     for (;;) {
       await this.#congestion.enter(signal);
-      let failure: unknown;
       try {
         tries.sentAtMs = this.#options.monotonicMs();
-        const result = await act();
+        const result = await act(failure);
         this.#congestion.succeeded();
         return result;
       } catch (error) {
@@ -141,6 +152,10 @@ const forTheEntry = new Set<ErrorCode>(["source_changed", "upload_vanished"]);
 
 function mayPass(error: unknown): boolean {
   return error instanceof GodwitError && error.disposition === "retry" && !forTheEntry.has(error.code);
+}
+
+function isBroken(error: unknown): boolean {
+  return error instanceof GodwitError && error.code === "store_unreachable";
 }
 
 /** What the store asked for, where the client hands it on. */
