@@ -1,0 +1,29 @@
+/** What real servers answer early to a client that has not sent its body yet. */
+import { hash, randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
+import { createS3Client } from "../../src/connectors/s3/client.ts";
+import { namesVanishedUploads } from "../../src/connectors/s3/vanished-upload.ts";
+import { awsEnv } from "../testbed/servers.ts";
+import { describeOnServers } from "../testbed/suites.ts";
+
+const signal = new AbortController().signal;
+
+describeOnServers("a refusal", (s3) => {
+  test("of a part of an upload that is not there arrives, also when the connection is closed behind it", async () => {
+    const client = await createS3Client(
+      { bucket: await s3.bucket(), maxSockets: 1, connectTimeoutMs: 10_000, idleTimeoutMs: 20_000 },
+      { env: awsEnv(s3.server()) },
+    );
+    await using named = namesVanishedUploads(client);
+    const body = Buffer.alloc(16 * 2 ** 20, 1);
+    const part = {
+      key: "key",
+      uploadId: randomUUID(),
+      partNumber: 1,
+      body,
+      holdBodyMs: 2000,
+      sha256: hash("sha256", body, "buffer"),
+    };
+    await expect(named.uploadPart(part, signal)).rejects.toMatchObject({ code: "upload_vanished" });
+  });
+});
