@@ -56,7 +56,7 @@ const tables = {
 
 /** The inbox has none: a checkpoint empties it. Partial: a row leaves the queue's indexes when it is done, so a claim costs the same however long the job is. */
 const indexes: readonly string[] = [
-  `create index chunks_claim on chunks (job_id, phase, rank, id) where state = 'pending'`,
+  `create index chunks_claim on chunks (job_id, phase, rank, slice_offset, id) where state = 'pending'`,
   `create index chunks_leased on chunks (job_id, expires_at) where state = 'in_progress'`,
   `create index chunks_open on chunks (job_id, phase) where stage <> 'done'`,
   `create index chunks_ranges on chunks (parent_id, id) where parent_id is not null`,

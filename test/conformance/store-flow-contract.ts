@@ -1,8 +1,11 @@
 /** The second half of the Store's contract: how rows go through their stages, and that the sums add up. */
 import { describe, expect, test } from "vitest";
+import { must } from "../../src/base/assert.ts";
 import type { JobTraits } from "../../src/model/chunk.ts";
 import { unexplained } from "../../src/model/job.ts";
 import type { Counters } from "../../src/model/job.ts";
+import { decodeItems } from "../../src/model/item-codec.ts";
+import type { Task } from "../../src/model/task.ts";
 import { displayPath } from "../../src/model/path.ts";
 import type { Store } from "../../src/ports/store.ts";
 import type { Rig } from "./store-contract.ts";
@@ -13,6 +16,7 @@ import {
   endingOf,
   entry,
   errorOf,
+  jobSpec,
   item,
   leaseMs,
   planOf,
@@ -44,6 +48,9 @@ export function storeFlowContract(make: () => Promise<Rig>): void {
   });
   describe("heads and ranges", () => {
     headTests(make);
+  });
+  describe("lanes over files", () => {
+    spreadTests(make);
   });
   describe("phases", () => {
     phaseTests(make);
@@ -187,6 +194,43 @@ function packTests(make: () => Promise<Rig>): void {
     await store.finish(other.lease, successOf(other), {});
     const read = await store.claim(jobId, "one", 2, leaseMs);
     expect(read.map(({ chunkId }) => chunkId)).toEqual([other.chunkId, mine.chunkId]);
+  });
+}
+
+const nameOf = (task: Task): string =>
+  `${task.stage} ${displayPath(must(decodeItems(task.items)[0], "an item").entry.path)}`;
+
+function spreadTests(make: () => Promise<Rig>): void {
+  test("lanes spread over files, and share one only when there is no other", async () => {
+    const { store } = await make();
+    const files = ["a", "b"].map((path) => chunk("head", [item(path, 5000)]));
+    const { jobId } = await started(store, files);
+    const claim = async (worker: string): Promise<Task> => {
+      const task = await claimOne(store, jobId, worker);
+      if (task.stage === "prepare") await store.finish(task.lease, successOf(task), {});
+      return task;
+    };
+    const first = [await claim("one"), await claim("one")];
+    expect(first.map(nameOf)).toEqual(["prepare a", "transfer a"]);
+    const second = [await claim("two"), await claim("two")];
+    expect(second.map(nameOf)).toEqual(["prepare b", "transfer b"]);
+    const third = await claim("three");
+    expect(nameOf(third)).toBe("transfer a");
+    await store.release(must(second[1], "claimed").lease);
+    expect(nameOf(await claim("four"))).toBe("transfer b");
+  });
+
+  test("a pack comes before the next range of a file in which somebody writes", async () => {
+    const { store } = await make();
+    const { id: jobId } = await store.createJob(jobSpec());
+    const lead = await store.lead(jobId, "host:1:1");
+    await store.addPlan(lead, planOf([big()], false));
+    const head = await claimOne(store, jobId);
+    await store.finish(head.lease, successOf(head), {});
+    await store.addPlan(lead, planOf([chunk("pack", [item("small", 1)])]));
+    expect(nameOf(await claimOne(store, jobId))).toBe("transfer big");
+    expect(nameOf(await claimOne(store, jobId))).toBe("transfer small");
+    expect(nameOf(await claimOne(store, jobId))).toBe("transfer big");
   });
 }
 
