@@ -1,13 +1,14 @@
 /**
  * Runs one side of a comparison and measures it from outside: wall time, CPU time of everything it started, and the
- * peak memory of its whole process group (the sum of resident sizes, sampled; never less than the kernel's own peak of
- * its largest process).
+ * peak memory of its whole process group (the sum of resident sizes, sampled; never less than the kernel's own peak of its
+ * largest process).
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
 
-const sampleMs = 25;
+/** Seldom enough to take nothing from two busy cores; the kernel itself keeps the peak of each process. */
+const sampleMs = 100;
 
 export interface Step {
   readonly command: string;
@@ -57,8 +58,8 @@ async function measureStep(step: Step): Promise<Measurement> {
   child.stdout?.on("data", keep("stdout"));
   child.stdio[3]?.on("data", keep("stderr"));
   child.stdio[4]?.on("data", keep("times"));
-  const watch = { peakBytes: 0 };
-  const sampler = setInterval(() => (watch.peakBytes = Math.max(watch.peakBytes, groupBytes(group))), sampleMs);
+  const watch = new GroupWatch(group);
+  const sampler = setInterval(() => watch.sample(), sampleMs);
   let wallMs = 0;
   child.once("exit", () => (wallMs = performance.now() - start));
   const [code] = (await once(child, "close")) as [number | null];
@@ -70,30 +71,45 @@ async function measureStep(step: Step): Promise<Measurement> {
   return { wallMs, cpuMs: (user + system) * 1000, peakBytes: watch.peakBytes, stdout: output.stdout };
 }
 
-/** Resident bytes of the group now, or the kernel's peak of its largest process, whichever is more. */
-function groupBytes(group: number): number {
-  let sumKb = 0;
-  let highestKb = 0;
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const [residentKb, peakKb] = memberKb(entry, group);
-    sumKb += residentKb;
-    highestKb = Math.max(highestKb, peakKb);
+/** Watches the memory of a process group, at little cost: whoever is in it is looked up once in ten samples. */
+class GroupWatch {
+  readonly #group: number;
+  #members: readonly string[] = [];
+  #samples = 0;
+  peakBytes = 0;
+
+  constructor(group: number) {
+    this.#group = group;
   }
-  return Math.max(sumKb, highestKb) * 1024;
+
+  sample(): void {
+    if (this.#samples++ % 10 === 0) this.#members = membersOf(this.#group);
+    let sumKb = 0;
+    let highestKb = 0;
+    for (const pid of this.#members) {
+      const status = contentOf(`/proc/${pid}/status`);
+      sumKb += kb(status, "VmRSS");
+      highestKb = Math.max(highestKb, kb(status, "VmHWM"));
+    }
+    this.peakBytes = Math.max(this.peakBytes, Math.max(sumKb, highestKb) * 1024);
+  }
 }
 
 /** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the group is the third field after the name. */
-function memberKb(pid: string, group: number): readonly [number, number] {
+function membersOf(group: number): readonly string[] {
+  return readdirSync("/proc").filter((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    const stat = contentOf(`/proc/${entry}/stat`);
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]) === group;
+  });
+}
+
+/** Empty for a process that has ended. */
+function contentOf(path: string): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (Number(fields[2]) !== group) return [0, 0];
-    const status = readFileSync(`/proc/${pid}/status`, "latin1");
-    return [kb(status, "VmRSS"), kb(status, "VmHWM")];
+    return readFileSync(path, "latin1");
   } catch {
-    // It ended between the listing and the read.
-    return [0, 0];
+    return "";
   }
 }
 

@@ -6,7 +6,7 @@ import type { S3Access } from "../test/testbed/signed-request.ts";
 import { repositoryRoot } from "../test/testbed/tools.ts";
 import type { Step } from "./measure.ts";
 
-export const godwitIsBuilt = (): boolean => existsSync(join(repositoryRoot, "dist", "cli", "main.js"));
+export const godwitIsBuilt = (): boolean => existsSync(join(repositoryRoot, "dist", "program", "main.js"));
 
 /** Node itself, as the executable's first line finds it. */
 export function godwit(args: readonly string[], env: Readonly<Record<string, string>> = {}): Step {

@@ -14,7 +14,7 @@ if (Number.parseInt(process.versions.node, 10) < needed) {
   );
   process.exitCode = 2;
 } else {
-  import("../dist/cli/main.js")
+  import("../dist/program/main.js")
     .then(function run(cli) {
       return cli.main(process.argv.slice(2));
     })
@@ -24,7 +24,8 @@ if (Number.parseInt(process.versions.node, 10) < needed) {
         return exitCode;
       },
       function refuse(error) {
-        const isNotBuilt = error.code === "ERR_MODULE_NOT_FOUND" && String(error.message).indexOf("cli/main.js") >= 0;
+        const isNotBuilt =
+          error.code === "ERR_MODULE_NOT_FOUND" && String(error.message).indexOf("program/main.js") >= 0;
         const what = isNotBuilt ? "dist/ is not built; run: npm run build" : error.stack;
         process.stderr.write("godwit: internal: " + what + "\n");
         process.exitCode = 4;

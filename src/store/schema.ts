@@ -138,7 +138,13 @@ export type JobRow = Selectable<JobsTable>;
 /** What an engine brings: transactions, its words for types, and how rows are locked. Errors leave it translated. */
 export interface Engine extends AsyncDisposable {
   readonly clock: Clock;
+  /** Answered when it is on the disk. */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Answered before it is on the disk; the next `write` takes it there, a checkpoint at the latest. A power cut may undo
+   * it, the death of a process may not: for what a successor can find out or do again.
+   */
+  writeSoon<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** One consistent view. */
   read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 }

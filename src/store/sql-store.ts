@@ -114,11 +114,11 @@ export class SqlStore implements Store {
   }
 
   claim(jobId: JobId, worker: WorkerId, limit: number, leaseMs: number): Promise<readonly Task[]> {
-    return this.#unit(jobId, (unit) => claimTasks(unit, { jobId, worker, limit, leaseMs }));
+    return this.#engine.writeSoon(this.#inUnit(jobId, (unit) => claimTasks(unit, { jobId, worker, limit, leaseMs })));
   }
 
   renew(leases: readonly Lease[], leaseMs: number): Promise<readonly Lease[]> {
-    return this.#engine.write(async (tx) => {
+    return this.#engine.writeSoon(async (tx) => {
       const expiresAt = this.#engine.clock.now() + leaseMs;
       const renewed: Lease[] = [];
       for (const lease of leases) {
@@ -137,19 +137,22 @@ export class SqlStore implements Store {
   }
 
   confirm(lease: Lease, progress: Progress, cost: Counters): Promise<void> {
-    return this.#leased(lease, (unit, chunk) => {
-      unit.count(cost);
-      return applyEffects(unit, chunk, afterProgress(chunk.view, progress), authorOf(lease, null));
-    });
+    return this.#engine.writeSoon(
+      this.#inLeased(lease, (unit, chunk) => {
+        unit.count(cost);
+        return applyEffects(unit, chunk, afterProgress(chunk.view, progress), authorOf(lease, null));
+      }),
+    );
   }
 
   finish(lease: Lease, result: TaskResult, cost: Counters): Promise<void> {
-    return this.#leased(lease, async (unit, chunk) => {
+    const work = this.#inLeased(lease, async (unit, chunk) => {
       unit.count(cost);
       const hasRanges = chunk.row.kind === "head" && (await isPrepared(unit.tx, chunk.row.id));
       await closeAttempt(unit, chunk.row, "done");
       await applyEffects(unit, chunk, afterResult(chunk.view, result, unit.traits, hasRanges), authorOf(lease, result));
     });
+    return repeatable.has(result.type) ? this.#engine.writeSoon(work) : this.#engine.write(work);
   }
 
   giveUp(lease: Lease, error: ErrorRecord, cost: Counters): Promise<void> {
@@ -209,24 +212,35 @@ export class SqlStore implements Store {
   }
 
   #unit<T>(jobId: JobId, work: (unit: Unit) => Promise<T>): Promise<T> {
-    return this.#engine.write(async (tx) => {
+    return this.#engine.write(this.#inUnit(jobId, work));
+  }
+
+  #inUnit<T>(jobId: JobId, work: (unit: Unit) => Promise<T>): (tx: Tx) => Promise<T> {
+    return async (tx) => {
       const unit = await this.#specs.unit(tx, jobId, this.#engine.clock.now());
       const answer = await work(unit);
       await unit.close();
       return answer;
-    });
+    };
   }
 
   /** @throws lease_lost */
   #leased(lease: Lease, work: (unit: Unit, chunk: Loaded) => Promise<void>): Promise<void> {
-    return this.#engine.write(async (tx) => {
+    return this.#engine.write(this.#inLeased(lease, work));
+  }
+
+  #inLeased(lease: Lease, work: (unit: Unit, chunk: Loaded) => Promise<void>): (tx: Tx) => Promise<void> {
+    return async (tx) => {
       const chunk = await loadLeased(tx, lease);
       const unit = await this.#specs.unit(tx, chunk.row.job_id, this.#engine.clock.now());
       await work(unit, chunk);
       await unit.close();
-    });
+    };
   }
 }
+
+/** What a power cut may take back, to be done again: nothing that is seen at the target's places. */
+const repeatable: ReadonlySet<TaskResult["type"]> = new Set(["prehashed", "transferred", "read_back"]);
 
 function authorOf(lease: Lease, result: TaskResult | null): Author {
   const readFrom = result !== null && "readFrom" in result ? result.readFrom : "cache";

@@ -11,7 +11,7 @@ interface Program {
 }
 
 const [point, occurrence, ...argv] = process.argv.slice(2);
-const program = (await import(new URL("../../dist/cli/main.js", import.meta.url).href)) as Program;
+const program = (await import(new URL("../../dist/program/main.js", import.meta.url).href)) as Program;
 process.exitCode = await program.main(argv, {
   wrapStore: (store: Store) => crashingStore(store, point as CrashPoint, Number(occurrence)),
 });

@@ -21,6 +21,11 @@ const partialMode = 0o600;
 /** Holes are kept with this grain: what file systems allocate. */
 const holeBytes = 4_096;
 const zeros = Buffer.alloc(holeBytes);
+/**
+ * The kernel makes page-cache folios as large as a write. Large ones come from memory that was not used lately, which a
+ * virtual machine's host must first hand out: writing 3 GiB took 3.2 s of CPU in pieces of 1 MiB, 1.3 s in these.
+ */
+const writeBytesMax = 64 * 1024;
 
 interface OpenPartial {
   readonly fd: number;
@@ -248,6 +253,6 @@ function bytesThere(fd: number, offset: number, length: number): Buffer {
 }
 
 function writeFully(fd: number, bytes: Uint8Array, position: number): void {
-  let done = writeSync(fd, bytes, 0, bytes.length, position);
-  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(fd, bytes, done, Math.min(writeBytesMax, bytes.length - done), position + done);
 }

@@ -1,4 +1,4 @@
-/** The embedded engine: one file, WAL, every commit on the disk before it is answered (`synchronous=FULL`). */
+/** The embedded engine: one file, WAL; a commit is on the disk before it is answered (`synchronous=FULL`), but for those that may be lost. */
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -110,17 +110,26 @@ async function refuseStranger(tx: Tx, path: string): Promise<void> {
 }
 
 function sqliteEngine(db: AnyKysely, path: string, clock: Clock): Engine {
-  const run = async <T>(mode: "read only" | "read write", work: (tx: Tx) => Promise<T>): Promise<T> => {
+  const run = async <T>(on: AnyKysely, mode: "read only" | "read write", work: (tx: Tx) => Promise<T>): Promise<T> => {
     try {
-      return await db.transaction().setAccessMode(mode).execute(work);
+      return await on.transaction().setAccessMode(mode).execute(work);
     } catch (error) {
       throw translate(error, path);
     }
   };
   return {
     clock,
-    write: (work) => run("read write", work),
-    read: (work) => run("read only", work),
+    write: (work) => run(db, "read write", work),
+    writeSoon: (work) =>
+      db.connection().execute(async (connection) => {
+        await sql`pragma synchronous = normal`.execute(connection);
+        try {
+          return await run(connection, "read write", work);
+        } finally {
+          await sql`pragma synchronous = full`.execute(connection);
+        }
+      }),
+    read: (work) => run(db, "read only", work),
     [Symbol.asyncDispose]: () => db.destroy(),
   };
 }
