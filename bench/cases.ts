@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { startS3Server, type S3Server } from "../test/testbed/servers.ts";
 import { compare, type Comparison, type ComparisonResult, type Side } from "./comparison.ts";
 import type { Step } from "./measure.ts";
-import { bytesBeneath, empty, godwit, godwitIsBuilt, rclone, rcloneProven, syncDisks } from "./sides.ts";
+import { bytesBeneath, empty, godwit, godwitIsBuilt, rclone, rcloneProven, removeOld, syncDisks } from "./sides.ts";
 import { makeTree, type TreeShape } from "./trees.ts";
 
 export interface Setting {
@@ -100,20 +100,23 @@ function diskComparisons(
   ];
 }
 
-async function all(comparisons: readonly Comparison[]): Promise<readonly ComparisonResult[]> {
+async function all(setting: Setting, comparisons: readonly Comparison[]): Promise<readonly ComparisonResult[]> {
   const results: ComparisonResult[] = [];
-  for (const comparison of comparisons) results.push(await compare(comparison));
+  for (const comparison of comparisons) {
+    results.push(await compare(comparison));
+    removeOld(places(setting, "").target);
+  }
   return results;
 }
 
 const large: Case = (setting) => {
   const source = makeTree(setting.scratch, fewLarge("large", 3072, setting.scale));
-  return all(diskComparisons(setting, "3 GiB in 6 files", source, [0.4, 0.75]));
+  return all(setting, diskComparisons(setting, "3 GiB in 6 files", source, [0.4, 0.75]));
 };
 
 const small: Case = (setting) => {
   const source = makeTree(setting.scratch, manySmall("small", 50_000, 8, setting.scale));
-  return all(diskComparisons(setting, "50,000 files of 1 to 8 KB", source, [0.5, 2.5]));
+  return all(setting, diskComparisons(setting, "50,000 files of 1 to 8 KB", source, [0.5, 2.5]));
 };
 
 const s3: Case = async (setting) => {
@@ -137,7 +140,7 @@ const s3: Case = async (setting) => {
   const ours = godwit(["copy", source, "s3://bench/tree", ...flags], server.env());
   const theirs = rcloneProven(source, "store:bench/tree/", { store: server });
   try {
-    return await all([
+    return await all(setting, [
       {
         name: "2 GiB in 6 files and 5,000 small ones to s3s-fs",
         ratioMax: 0.8,
@@ -187,13 +190,15 @@ function unchangedComparison(setting: Setting, name: string, count: number): Com
 }
 
 const million: Case = async (setting) => {
-  const few = await compare(memoryComparison(setting, "100,000 small files", 100_000));
-  const many = await compare(memoryComparison(setting, "1,000,000 small files", 1_000_000));
+  const copies = await all(setting, [
+    memoryComparison(setting, "100,000 small files", 100_000),
+    memoryComparison(setting, "1,000,000 small files", 1_000_000),
+  ]);
   const unchanged = unchangedComparison(setting, "sync of 1,000,000 unchanged files", 1_000_000);
   const { source, target } = places(setting, join(setting.scratch, "source", `memory-1000000-${setting.scale}`));
   empty(target);
   execFileSync("cp", ["-a", `${source}/.`, target]);
-  return [few, many, await compare(unchanged)];
+  return [...copies, ...(await all(setting, [unchanged]))];
 };
 
 /** What the machine can do at best: copy, and hash both sides on all cores. */
@@ -202,7 +207,10 @@ const limit: Case = (setting) => {
     ["3 GiB in 6 files", makeTree(setting.scratch, fewLarge("large", 3072, setting.scale))],
     ["50,000 files of 1 to 8 KB", makeTree(setting.scratch, manySmall("small", 50_000, 8, setting.scale))],
   ] as const;
-  return all(sources.map(([name, source]) => limitComparison(setting, name, source)));
+  return all(
+    setting,
+    sources.map(([name, source]) => limitComparison(setting, name, source)),
+  );
 };
 
 function limitComparison(setting: Setting, name: string, source: string): Comparison {

@@ -47,7 +47,7 @@ interface Runs {
 export async function compare(comparison: Comparison): Promise<ComparisonResult> {
   const ours = asRuns(comparison.ours);
   const theirs = asRuns(comparison.theirs);
-  for (const runs of [ours, theirs]) if (runs !== null) await warmUp(runs, comparison.name);
+  if (comparison.pairs > 1) for (const runs of [ours, theirs]) if (runs !== null) await warmUp(runs, comparison.name);
   for (let pair = 0; pair < comparison.pairs; pair += 1) {
     const order = pair % 2 === 0 ? [ours, theirs] : [theirs, ours];
     for (const runs of order)

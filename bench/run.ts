@@ -65,7 +65,7 @@ async function main(): Promise<void> {
   console.log(asTable(results));
   if (values.keep) return;
   // Only what this program made: the folder itself may be the operator's.
-  for (const made of ["source", "target", "state", "store"]) {
+  for (const made of ["source", "target", "state", "store", "old"]) {
     rmSync(join(setting.scratch, made), { recursive: true, force: true });
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Only syntax that old Node parses stands here, so that it can refuse itself in one line.
 import process from "node:process";
+import v8 from "node:v8";
 
 const needed = 24;
 
@@ -14,6 +15,9 @@ if (Number.parseInt(process.versions.node, 10) < needed) {
   );
   process.exitCode = 2;
 } else {
+  // For the threads of lanes, which begin later: what they make lives as long as one pack, and a nursery that grows to
+  // 16 MiB in each of them took a third of a copy's memory, and no less time.
+  v8.setFlagsFromString("--max-semi-space-size=4");
   import("../dist/program/main.js")
     .then(function run(cli) {
       return cli.main(process.argv.slice(2));
