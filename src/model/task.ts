@@ -36,7 +36,7 @@ export interface Receipts {
   readonly count: number;
   /** SHA-256 of each block, 32 bytes each; zeros where the item had no outcome of its own bytes. */
   readonly digests: Uint8Array;
-  /** What the target needs to find a block again (an ETag); null for targets that need nothing. */
+  /** What the target needs to find a block again (an ETag, which file it is in); null for targets that need nothing. */
   readonly tags: readonly (string | null)[] | null;
 }
 

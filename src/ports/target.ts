@@ -11,7 +11,7 @@ export type DigestedFrame = (BytesFrame & { readonly block: number; readonly dig
 /** Block `block` of the chunk is durable on the target. Called in order of blocks, without gaps. */
 export interface BlockReceipt {
   readonly block: number;
-  /** What the target needs to find the block again (an ETag). */
+  /** What the target needs to find the block again (an ETag, which file it is in). */
   readonly tag: string | null;
 }
 export type OnConfirmed = (receipt: BlockReceipt) => void;
@@ -88,7 +88,8 @@ export interface Target extends AsyncDisposable {
   readonly readFrom: ReadFrom;
   /**
    * Makes the finished items visible, each atomically, with their attributes, and durable. Idempotent: what is already
-   * published in this version is left as it is.
+   * published in this version is left as it is. What is staged is what the receipts and `work.staging` were given for:
+   * where a worker that lost its lease has staged it anew, that is never made visible.
    */
   publish(request: PublishRequest, signal: AbortSignal): Promise<WriteReceipt>;
   /**

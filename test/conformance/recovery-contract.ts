@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { caseOf, type ContractSubject, defaultOptions, Interrupted, Mover, never } from "./place.ts";
+import { noReceipts } from "../../src/model/task.ts";
 import { path, sampleBytes } from "./sample.ts";
 
 async function interrupted(attempt: Promise<unknown>): Promise<Interrupted["partial"]> {
@@ -106,6 +107,36 @@ export function recoveryContract(subject: ContractSubject): void {
     const attempt = mover.transfer(range).catch((error: Error) => Promise.reject(error.cause as Error));
     await expect(attempt).rejects.toMatchObject({ code: "upload_vanished", disposition: "retry" });
   });
+
+  caseOf(
+    subject,
+    true,
+    "what one stale worker stages anew, another one does not publish over what is there",
+    async () => {
+      const place = await subject.createPlace();
+      const content = sampleBytes(3_000_000, 2);
+      for (const name of ["large", "small"]) await place.source.put(path(name), content);
+      await using mover = await Mover.open(subject, place, { durability: "none" });
+      const pack = mover.pack(await mover.entry(path("small")));
+      const { receipts } = await mover.transfer(pack);
+      await mover.publish(pack, receipts);
+      const large = mover.item(await mover.entry(path("large")));
+      const staging = await mover.target.prepare(mover.work("head", [large]), false, never);
+      const head = mover.work("head", [large], staging);
+      const range = await mover.transfer(mover.work("range", [large], staging));
+      const parts = [{ chunkId: 1, offset: 0, length: content.length, receipts: range.receipts }];
+      await mover.publish(head, noReceipts, parts);
+
+      const controller = new AbortController();
+      const onFrame = (frame: number): void => (frame === 2 ? controller.abort(new Error("lease lost")) : undefined);
+      await interrupted(mover.transfer(pack, { signal: controller.signal, onFrame }));
+      await mover.target.prepare(mover.work("head", [large]), false, never);
+      expect((await mover.publish(pack, receipts)).refused).toEqual([]);
+      expect((await mover.publish(head, noReceipts, parts)).refused).toEqual([]);
+      for (const name of ["large", "small"])
+        expect(content.equals((await place.target.read(path(name))) ?? Buffer.alloc(0)), name).toBe(true);
+    },
+  );
 
   caseOf(subject, true, "a damaged published entry is seen, repaired beside it, and replaced as a whole", async () => {
     const place = await subject.createPlace();

@@ -117,7 +117,8 @@ describe("sparse files", () => {
     const head = mover.work("head", [mover.item(entry)]);
     const staging = await mover.target.prepare(head, false, never);
     // What an earlier attempt of another mind may have left where zeros belong.
-    const stale = fs.openSync(join(place.to, staging as string), "r+");
+    const partial = fs.readdirSync(place.to).find((name) => name.endsWith(".part")) ?? "none";
+    const stale = fs.openSync(join(place.to, partial), "r+");
     fs.writeSync(stale, Buffer.alloc(4_096, 7), 0, 4_096, 1_048_576);
     fs.closeSync(stale);
     const { receipts } = await mover.transfer(mover.work("range", [mover.item(entry)], staging));

@@ -121,8 +121,8 @@ export function escape(path: BytePath, why: string): GodwitError {
 export function stagingGone(path: BytePath): GodwitError {
   return new GodwitError("upload_vanished", {
     disposition: "retry",
-    what: `the partial file of ${named(path)} is gone from the target`,
-    hint: "Something removed it (a sweep, a person). The entry is staged again.",
+    what: `the partial file of ${named(path)} is gone from the target, or another one has its name`,
+    hint: "Something removed or replaced it (a sweep, a person, a worker that woke late). The entry is staged again.",
   });
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, constants } from "node:fs";
 import type { Durability } from "../../model/job.ts";
 import type { BytePath } from "../../model/path.ts";
-import type { OnConfirmed } from "../../ports/target.ts";
+import type { BlockReceipt, OnConfirmed } from "../../ports/target.ts";
 import type { Root } from "./root.ts";
 
 /** Open files that wait for their fsync; a flush begins when there are this many. */
@@ -25,7 +25,7 @@ export class Flush {
   readonly #options: FlushOptions;
   readonly #waits: boolean;
   readonly #files: number[] = [];
-  readonly #blocks: number[] = [];
+  readonly #blocks: BlockReceipt[] = [];
   #lastMs = performance.now();
 
   constructor(options: FlushOptions) {
@@ -37,9 +37,9 @@ export class Flush {
     return this.#waits;
   }
 
-  block(block: number): void {
-    if (this.#waits) this.#blocks.push(block);
-    else this.#options.onConfirmed({ block, tag: null });
+  block(receipt: BlockReceipt): void {
+    if (this.#waits) this.#blocks.push(receipt);
+    else this.#options.onConfirmed(receipt);
   }
 
   /** Takes over an open file that is complete. */
@@ -59,7 +59,7 @@ export class Flush {
       for (const fd of this.#files) fsyncSync(fd);
       if (unfinished !== null) fsyncSync(unfinished);
       syncDirectories(this.#options.root, this.#options.dirty);
-      for (const block of this.#blocks) this.#options.onConfirmed({ block, tag: null });
+      for (const receipt of this.#blocks) this.#options.onConfirmed(receipt);
       this.#blocks.length = 0;
       this.abandon();
     }

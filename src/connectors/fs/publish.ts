@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fchmodSync,
@@ -9,7 +10,7 @@ import {
   renameSync,
   unlinkSync,
 } from "node:fs";
-import type { Item, Work } from "../../model/chunk.ts";
+import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
 import { type Entry, modifiedNs } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { ItemLoss } from "../../model/task.ts";
@@ -17,10 +18,11 @@ import type { Observed } from "../../ports/source.ts";
 import type { PublishRequest, Refusal, WriteReceipt } from "../../ports/target.ts";
 import { ownerRead, setAttributes, setLinkAttributes } from "./attributes.ts";
 import type { Containment } from "./contain.ts";
-import { isMissing, isRefusal, stagingGone, systemCode, writeError } from "./errors.ts";
+import { isMissing, isRefusal, stagingGone, writeError } from "./errors.ts";
 import { syncDirectories } from "./flush.ts";
-import { assertContained, type Root } from "./root.ts";
-import { stagingPath } from "./staging.ts";
+import type { Identities } from "./identity.ts";
+import { assertContained, type FsPath, type Root } from "./root.ts";
+import { identityOfStaging, stagingPath } from "./staging.ts";
 import { kindOf } from "./stat-entry.ts";
 import { isSameFile } from "./structure.ts";
 
@@ -28,6 +30,14 @@ export interface PublisherOptions {
   readonly root: Root;
   readonly containment: Containment;
   readonly durable: boolean;
+  readonly identities: Identities;
+}
+
+/** An entry that waits for its name, and by what its partial file was known when its bytes were written. */
+interface Staged {
+  readonly entry: Entry;
+  readonly path: BytePath;
+  readonly identities: readonly (string | null)[];
 }
 
 /** Gives staged entries their names, and entries in place their attributes. */
@@ -35,17 +45,24 @@ export class Publisher {
   readonly #root: Root;
   readonly #containment: Containment;
   readonly #durable: boolean;
+  readonly #identities: Identities;
 
-  constructor({ root, containment, durable }: PublisherOptions) {
+  constructor({ root, containment, durable, identities }: PublisherOptions) {
     this.#root = root;
     this.#containment = containment;
     this.#durable = durable;
+    this.#identities = identities;
   }
 
-  publish({ work, skip, observed }: PublishRequest, signal: AbortSignal): WriteReceipt {
-    return this.#each(work, work.items.keys(), { skip, signal }, (item) => {
-      const losses = work.kind === "head" && observed !== null ? this.#dress(work, item, observed) : [];
-      this.#rename(work, item);
+  publish({ work, skip, observed, receipts }: PublishRequest, signal: AbortSignal): WriteReceipt {
+    const ofHead = [identityOfStaging(work.staging)];
+    const starts = blockStarts(work.items);
+    return this.#each(work, work.items.keys(), { skip, signal }, ({ entry }, index) => {
+      const ofBlocks = receipts.tags?.slice(starts[index], starts[index + 1]) ?? [];
+      const identities = work.kind === "head" ? ofHead : ofBlocks;
+      const staged = { entry, path: stagingPath(work.jobId, entry), identities };
+      const losses = work.kind === "head" && observed !== null ? this.#dress(staged, observed) : [];
+      this.#rename(staged);
       return losses;
     });
   }
@@ -60,7 +77,7 @@ export class Publisher {
     work: Work,
     order: IterableIterator<number>,
     { skip, signal }: { readonly skip: ReadonlySet<number>; readonly signal: AbortSignal },
-    act: (item: Item) => ItemLoss["losses"],
+    act: (item: Item, index: number) => ItemLoss["losses"],
   ): WriteReceipt {
     this.#containment.forget();
     const refused: Refusal[] = [];
@@ -70,7 +87,7 @@ export class Publisher {
       const item = work.items[index] as Item;
       if ((index & 0xff) === 0) signal.throwIfAborted();
       try {
-        const losses = act(item);
+        const losses = act(item, index);
         if (losses.length > 0) lost.push({ item: index, losses });
       } catch (cause) {
         const error = writeError(cause, item.entry.path);
@@ -86,9 +103,8 @@ export class Publisher {
   }
 
   /** A large file's attributes: its ranges have left them to this moment. */
-  #dress({ jobId }: Work, { entry }: Item, observed: Observed): ItemLoss["losses"] {
-    const path = stagingPath(jobId, entry);
-    const at = this.#root.at(path);
+  #dress(staged: Staged, observed: Observed): ItemLoss["losses"] {
+    const at = this.#root.at(staged.path);
     let fd: number;
     try {
       fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -97,7 +113,8 @@ export class Publisher {
       throw error;
     }
     try {
-      if (fstatSync(fd).size !== entry.sizeBytes) throw stagingGone(entry.path);
+      // Another worker's: whether its own has its place already is seen when it is renamed.
+      if (!this.#isWritten(fstatSync(fd, { bigint: true }), staged)) return [];
       const wanted = { entry: observed.entry, xattrs: observed.xattrs, extraMode: ownerRead };
       const losses = setAttributes(fd, at, wanted);
       if (this.#durable) fsyncSync(fd);
@@ -107,23 +124,27 @@ export class Publisher {
     }
   }
 
-  #rename({ jobId }: Work, { entry }: Item): void {
-    const staging = stagingPath(jobId, entry);
-    const from = this.#root.at(staging);
-    const to = this.#root.at(entry.path);
+  #rename(staged: Staged): void {
+    const { entry } = staged;
+    const from = this.#root.at(staged.path);
     if (!this.#containment.hasParent(entry.path)) throw stagingGone(entry.path);
-    const mode = entry.attributes?.mode ?? ownerRead;
-    if (entry.kind === "file" && (mode & ownerRead) === 0) this.#takeReadBit(staging, mode);
-    try {
-      renameSync(from, to);
-    } catch (error) {
-      if (systemCode(error) !== "ENOENT" || !this.#isPublished(entry)) {
-        throw isMissing(error) ? stagingGone(entry.path) : error;
-      }
+    this.#takeReadBit(staged);
+    // A rename acts on a name, so the name is looked at, and last of all: no other call stands between the two.
+    const there = lstatSync(from, { bigint: true, throwIfNoEntry: false });
+    const isOurs = there !== undefined && this.#isWritten(there, staged);
+    if (!isOurs || !isRenamed(from, this.#root.at(entry.path))) {
+      if (!this.#isPublished(staged)) throw stagingGone(entry.path);
       return;
     }
     if (entry.kind === "hardlink") this.#dropTwin(from);
     this.#containment.dirty.add(entry.path.includes("/") ? parentOf(entry.path) : ("" as BytePath));
+  }
+
+  /** Whether this is the file that was written and verified, and not one that a stale worker began anew. */
+  #isWritten(stat: BigIntStats, { entry, path, identities }: Staged): boolean {
+    if (entry.kind !== "file") return true;
+    if (kindOf(stat) !== "file" || Number(stat.size) !== entry.sizeBytes) return false;
+    return this.#identities.isRecorded(stat, path, identities);
   }
 
   /** Renaming one name of a file onto another name of the same file does nothing, by POSIX: the first stays. */
@@ -131,10 +152,14 @@ export class Publisher {
     if (lstatSync(staging, { throwIfNoEntry: false }) !== undefined) unlinkSync(staging);
   }
 
-  #takeReadBit(staging: BytePath, mode: number): void {
+  #takeReadBit(staged: Staged): void {
+    const { kind, attributes } = staged.entry;
+    const mode = attributes?.mode ?? ownerRead;
+    if (kind !== "file" || (mode & ownerRead) !== 0) return;
     try {
-      const fd = openSync(this.#root.at(staging), constants.O_RDONLY | constants.O_NOFOLLOW);
+      const fd = openSync(this.#root.at(staged.path), constants.O_RDONLY | constants.O_NOFOLLOW);
       try {
+        if (!this.#isWritten(fstatSync(fd, { bigint: true }), staged)) return;
         fchmodSync(fd, mode);
         if (this.#durable) fsyncSync(fd);
       } finally {
@@ -146,12 +171,13 @@ export class Publisher {
   }
 
   /** A predecessor has renamed it and died before it could say so. */
-  #isPublished(entry: Entry): boolean {
+  #isPublished(staged: Staged): boolean {
+    const { entry } = staged;
     const stat = lstatSync(this.#root.at(entry.path), { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) return false;
     if (entry.kind === "hardlink") return entry.link !== null && isSameFile(this.#root, entry.path, entry.link);
     if (kindOf(stat) !== entry.kind) return false;
-    if (entry.kind === "file" && Number(stat.size) !== entry.sizeBytes) return false;
+    if (!this.#isWritten(stat, staged)) return false;
     // Without koffi times are exact to a microsecond only.
     const apart = stat.mtimeNs - modifiedNs(entry);
     return apart > -1_000n && apart < 1_000n;
@@ -179,4 +205,15 @@ export class Publisher {
 
 function parentOf(path: BytePath): BytePath {
   return path.slice(0, path.lastIndexOf("/")) as BytePath;
+}
+
+/** @returns false when there is nothing to rename */
+function isRenamed(from: FsPath, to: FsPath): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }

@@ -14,6 +14,20 @@ export function stagingPath(jobId: string, entry: Entry): BytePath {
   return joinPath(parentPath(entry.path), `.godwit.${digest.slice(0, 32)}.part`);
 }
 
+/**
+ * The word by which a head and its ranges know their partial file: its name, and which file of that name it is. The
+ * name alone may be taken by another file, which a worker whose lease was lost begins anew.
+ */
+export function stagingWord(staging: BytePath, identity: string | null): string {
+  const name = staging.slice(staging.lastIndexOf("/") + 1);
+  return identity === null ? name : `${name}:${identity}`;
+}
+
+/** @returns null where nothing is known of the file */
+export function identityOfStaging(word: string | null): string | null {
+  return word?.slice(stagingNameBytes + 1) || null;
+}
+
 const stagingPattern = /^\.godwit\.[0-9a-f]{32}\.part$/;
 
 export function isStagingName(name: string): boolean {

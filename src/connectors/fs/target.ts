@@ -36,10 +36,11 @@ import { accepts } from "./accept.ts";
 import { Containment } from "./contain.ts";
 import { conflict, isMissing, systemCode, writeError } from "./errors.ts";
 import { Flush, syncDirectories } from "./flush.ts";
+import { Identities } from "./identity.ts";
 import { Publisher } from "./publish.ts";
 import { ReadBack } from "./read-back.ts";
 import type { Root } from "./root.ts";
-import { stagingPath } from "./staging.ts";
+import { stagingPath, stagingWord } from "./staging.ts";
 import { ChunkWriter } from "./write.ts";
 
 /** The unit of hashing and of resume. */
@@ -56,15 +57,17 @@ export class FsTarget implements Target {
   readonly #containment: Containment;
   readonly #readBack: ReadBack;
   readonly #publisher: Publisher;
+  readonly #identities: Identities;
 
   constructor(root: Root, options: OpenOptions) {
     this.location = root.location;
     this.#root = root;
     this.#options = options;
     this.#containment = new Containment(root, options.seals === false ? usualMode : undefined);
+    this.#identities = new Identities(root);
     const durable = options.durability === "fsync";
     this.#readBack = new ReadBack(root, new Containment(root), durable && options.verify === "readback");
-    this.#publisher = new Publisher({ root, containment: this.#containment, durable });
+    this.#publisher = new Publisher({ root, containment: this.#containment, durable, identities: this.#identities });
   }
 
   get readFrom(): ReadFrom {
@@ -87,10 +90,10 @@ export class FsTarget implements Target {
       const parent = this.#containment.makeParent(entry.path);
       const staging = stagingPath(work.jobId, entry);
       if (repair) this.#copyPublished(entry, staging);
-      this.#makePartial(entry, staging);
+      const identity = this.#makePartial(entry, staging);
       this.#containment.dirty.add(parent);
       if (this.#options.durability === "fsync") syncDirectories(this.#root, this.#containment.dirty);
-      return staging.slice(staging.lastIndexOf("/") + 1);
+      return stagingWord(staging, identity);
     } catch (error) {
       throw writeError(error, entry.path);
     }
@@ -105,8 +108,8 @@ export class FsTarget implements Target {
     this.#containment.forget();
     const { durability } = this.#options;
     const flush = new Flush({ root: this.#root, durability, dirty: this.#containment.dirty, onConfirmed });
-    const options = { root: this.#root, work, containment: this.#containment, flush };
-    return await new ChunkWriter(options).run(frames, signal);
+    const own = { root: this.#root, containment: this.#containment, identities: this.#identities };
+    return await new ChunkWriter({ ...own, work, flush }).run(frames, signal);
   }
 
   readBack(request: ReadBackRequest, signal: AbortSignal): AsyncIterable<Frame> {
@@ -164,16 +167,17 @@ export class FsTarget implements Target {
     copyFileSync(this.#root.at(entry.path), to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   }
 
-  #makePartial(entry: Entry, staging: BytePath): void {
+  #makePartial(entry: Entry, staging: BytePath): string | null {
     const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
     const at = this.#root.at(staging);
     if (lstatSync(at, { throwIfNoEntry: false }) === undefined) this.#checkSpace(entry, staging);
     const fd = openSync(at, O_RDWR | O_CREAT | O_NOFOLLOW, partialMode);
     try {
-      const stat = fstatSync(fd);
-      if ((stat.mode & 0o7777) !== partialMode) fchmodSync(fd, partialMode);
-      if (stat.size !== entry.sizeBytes) ftruncateSync(fd, entry.sizeBytes);
+      const stat = fstatSync(fd, { bigint: true });
+      if ((Number(stat.mode) & 0o7777) !== partialMode) fchmodSync(fd, partialMode);
+      if (Number(stat.size) !== entry.sizeBytes) ftruncateSync(fd, entry.sizeBytes);
       if (this.#options.durability === "fsync") fsyncSync(fd);
+      return this.#identities.of(stat, staging);
     } finally {
       closeSync(fd);
     }

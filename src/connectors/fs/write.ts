@@ -5,15 +5,16 @@ import type { Entry } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { ItemLoss } from "../../model/task.ts";
 import type { EndFrame, Observed } from "../../ports/source.ts";
-import type { DigestedFrame, Refusal, WriteReceipt } from "../../ports/target.ts";
+import type { BlockReceipt, DigestedFrame, Refusal, WriteReceipt } from "../../ports/target.ts";
 import { ownerRead, setAttributes } from "./attributes.ts";
 import type { Containment } from "./contain.ts";
 import { isMissing, isRefusal, stagingGone, systemCode, writeError } from "./errors.ts";
 import type { Flush } from "./flush.ts";
+import type { Identities } from "./identity.ts";
 import { native } from "./native.ts";
 import { makeDirectory, makeHardLink, makeSymlink, type Structure } from "./structure.ts";
 import type { Root } from "./root.ts";
-import { stagingPath } from "./staging.ts";
+import { identityOfStaging, stagingPath } from "./staging.ts";
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 /** Private until it is complete. */
@@ -30,6 +31,7 @@ const writeBytesMax = 64 * 1024;
 interface OpenPartial {
   readonly fd: number;
   readonly path: BytePath;
+  readonly identity: string | null;
   /** False when an earlier attempt had begun it: its length then needs setting. */
   readonly isFresh: boolean;
   /** Where the write-back that was not yet started begins. */
@@ -42,6 +44,7 @@ export interface WriterOptions {
   readonly work: Work;
   readonly containment: Containment;
   readonly flush: Flush;
+  readonly identities: Identities;
 }
 
 /** Writes the frames of one chunk into partial files beside their final places. */
@@ -50,6 +53,7 @@ export class ChunkWriter {
   readonly #work: Work;
   readonly #containment: Containment;
   readonly #flush: Flush;
+  readonly #identities: Identities;
   readonly #structure: Structure;
   readonly #refused: Refusal[] = [];
   readonly #lost: ItemLoss[] = [];
@@ -58,13 +62,14 @@ export class ChunkWriter {
   #partial: OpenPartial | null = null;
   #isRefused = false;
   /** The last block of a whole item: confirmed with its end, since a successor that skips it would never see that end. */
-  #lastBlock: number | null = null;
+  #lastBlock: BlockReceipt | null = null;
 
-  constructor({ root, work, containment, flush }: WriterOptions) {
+  constructor({ root, work, containment, flush, identities }: WriterOptions) {
     this.#root = root;
     this.#work = work;
     this.#containment = containment;
     this.#flush = flush;
+    this.#identities = identities;
     this.#structure = { root, containment, jobId: work.jobId };
   }
 
@@ -121,8 +126,10 @@ export class ChunkWriter {
       partial.unstarted = partial.end;
     }
     if (this.#isRefused) return;
-    if (!this.#isRange && frame.offset + frame.bytes.length === item.length) this.#lastBlock = frame.block;
-    else this.#flush.block(frame.block);
+    // A range's partial is known by its staging word.
+    const receipt = { block: frame.block, tag: this.#isRange ? null : (partial?.identity ?? null) };
+    if (!this.#isRange && frame.offset + frame.bytes.length === item.length) this.#lastBlock = receipt;
+    else this.#flush.block(receipt);
   }
 
   #end({ item: index, end }: EndFrame): void {
@@ -173,25 +180,35 @@ export class ChunkWriter {
     // What must be there already is never created: an empty file in its place would pass for confirmed blocks.
     if (this.#isRange || at > offset) {
       try {
-        return { fd: openSync(system, O_RDWR | O_NOFOLLOW), path, isFresh: false, unstarted: at, end: at };
+        return this.#opened(openSync(system, O_RDWR | O_NOFOLLOW), entry, { path, isFresh: false, at });
       } catch (error) {
         throw isMissing(error) ? stagingGone(entry.path) : error;
       }
     }
+    let fd: number;
     try {
-      const fd = openSync(system, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, partialMode);
-      this.#containment.dirty.add(parent);
-      return { fd, path, isFresh: true, unstarted: at, end: at };
+      fd = openSync(system, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, partialMode);
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
+      // Begun by an earlier attempt. Never emptied: somebody slow may still write the same bytes to it, or read it back.
+      return this.#opened(openSync(system, O_RDWR | O_NOFOLLOW), entry, { path, isFresh: false, at });
     }
-    // Begun by an earlier attempt. Never emptied: somebody slow may still write the same bytes to it, or read it back.
-    const fd = openSync(system, O_RDWR | O_NOFOLLOW);
-    if (!fstatSync(fd).isFile()) {
+    this.#containment.dirty.add(parent);
+    return this.#opened(fd, entry, { path, isFresh: true, at });
+  }
+
+  #opened(
+    fd: number,
+    entry: Entry,
+    { path, isFresh, at }: { readonly path: BytePath; readonly isFresh: boolean; readonly at: number },
+  ): OpenPartial {
+    const stat = fstatSync(fd, { bigint: true });
+    const recorded = this.#isRange ? [identityOfStaging(this.#work.staging)] : [];
+    if (!stat.isFile() || !this.#identities.isRecorded(stat, path, recorded)) {
       closeSync(fd);
       throw stagingGone(entry.path);
     }
-    return { fd, path, isFresh: false, unstarted: at, end: at };
+    return { fd, path, identity: this.#identities.of(stat, path), isFresh, unstarted: at, end: at };
   }
 
   #write(partial: OpenPartial, bytes: Uint8Array, offset: number, sparse: boolean): void {

@@ -8,6 +8,26 @@ export function stagingKey(jobId: string, entry: Entry): BytePath {
   return `${jobId}\0${entry.path}\0${versionText(entry.version)}` as BytePath;
 }
 
+/** What tells the file of a block from another one that took its name. */
+export type Tags = readonly (string | null)[];
+
+export function tagOf(node: MemoryNode): string {
+  return `${node.inode}`;
+}
+
+export function isTagged(node: MemoryNode, tags: Tags): boolean {
+  return tags.every((tag) => tag === null || tag === tagOf(node));
+}
+
+/** The word by which a head and its ranges know what is staged: its tag, then its key. */
+export function stagingWord(key: BytePath, node: MemoryNode): string {
+  return `${tagOf(node)}\0${key}`;
+}
+
+export function tagsOfStaging(word: string | null): Tags {
+  return [word?.slice(0, word.indexOf("\0")) ?? null];
+}
+
 export function stage(place: MemoryPlace, key: BytePath, kind: MemoryNode["kind"]): MemoryNode {
   const node = place.make(kind, { mode: 0o600 });
   place.staged.set(key, { node, stagedAtMs: Number(place.nowNs() / 1_000_000n), unsynced: [] });
@@ -32,13 +52,13 @@ export function dress(node: MemoryNode, entry: Entry, xattrs: ExtendedAttributes
 
 /**
  * Puts what is staged of an entry under its name; leaves alone what stands there in this version already.
+ * @param tags of the file that was written: another one of its name was begun anew by a stale worker
  * @throws upload_vanished, target_escape, target_conflict
  */
-export function show(place: MemoryPlace, jobId: string, entry: Entry): void {
-  const key = stagingKey(jobId, entry);
+export function show(place: MemoryPlace, key: BytePath, entry: Entry, tags: Tags = []): void {
   const staged = place.staged.get(key);
-  if (staged === undefined) {
-    if (!isShown(place, entry)) throw stagingGone(entry.path);
+  if (staged === undefined || !isTagged(staged.node, tags)) {
+    if (!isShown(place, entry, tags)) throw stagingGone(entry.path);
     return;
   }
   give(place, entry, staged.node);
@@ -53,9 +73,9 @@ export function give(place: MemoryPlace, { path }: Entry, node: MemoryNode): voi
 }
 
 /** Whether what stands under the name is this version of the entry, by kind, time and size. */
-export function isShown(place: MemoryPlace, entry: Entry): boolean {
+export function isShown(place: MemoryPlace, entry: Entry, tags: Tags = []): boolean {
   const there = place.nodes.get(entry.path);
-  if (there === undefined) return false;
+  if (there === undefined || !isTagged(there, tags)) return false;
   if (entry.kind === "hardlink") return entry.link !== null && place.nodes.get(entry.link) === there;
   if (there.kind !== entry.kind) return false;
   return (

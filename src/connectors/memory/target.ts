@@ -1,5 +1,5 @@
 /** A place in memory as a target: staged, synced, read back and published in the same steps as a directory. */
-import type { Item, Work } from "../../model/chunk.ts";
+import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
 import type { Entry, ReadFrom } from "../../model/entry.ts";
 import { type BytePath, isContained } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
@@ -17,7 +17,7 @@ import { eachItem } from "./each-item.ts";
 import { badName, conflict, notEmpty, stagingGone } from "./errors.ts";
 import type { MemoryPlace } from "./place.ts";
 import { readBack } from "./read-back.ts";
-import { checkWay, dress, show, stage, stagingKey } from "./staging.ts";
+import { checkWay, dress, isTagged, show, stage, stagingKey, stagingWord, tagsOfStaging } from "./staging.ts";
 import { MemoryWriter } from "./write.ts";
 
 export class MemoryTarget implements Target {
@@ -53,13 +53,13 @@ export class MemoryTarget implements Target {
     const { entry } = work.items[0] as Item;
     checkWay(this.#place, entry.path);
     const key = stagingKey(work.jobId, entry);
-    if (!this.#place.staged.has(key)) {
-      const published = this.#place.nodes.get(entry.path);
-      const node = stage(this.#place, key, "file");
-      node.bytes = Buffer.alloc(entry.sizeBytes);
-      if (repair && published?.kind === "file") published.bytes.copy(node.bytes);
-    }
-    return key;
+    const there = this.#place.staged.get(key);
+    if (there !== undefined) return stagingWord(key, there.node);
+    const published = this.#place.nodes.get(entry.path);
+    const node = stage(this.#place, key, "file");
+    node.bytes = Buffer.alloc(entry.sizeBytes);
+    if (repair && published?.kind === "file") published.bytes.copy(node.bytes);
+    return stagingWord(key, node);
   }
 
   async write(
@@ -76,13 +76,17 @@ export class MemoryTarget implements Target {
     return readBack(this.#place, request, signal);
   }
 
-  async publish({ work, skip, observed }: PublishRequest, signal: AbortSignal): Promise<WriteReceipt> {
+  async publish({ work, skip, observed, receipts }: PublishRequest, signal: AbortSignal): Promise<WriteReceipt> {
     signal.throwIfAborted();
-    return eachItem(work, skip, ({ entry }) => {
-      const staged = this.#place.staged.get(stagingKey(work.jobId, entry));
-      if (staged !== undefined && work.kind === "head" && observed !== null)
+    const starts = blockStarts(work.items);
+    return eachItem(work, skip, ({ entry }, index) => {
+      const key = stagingKey(work.jobId, entry);
+      const ofBlocks = receipts.tags?.slice(starts[index], starts[index + 1]) ?? [];
+      const tags = work.kind === "head" ? tagsOfStaging(work.staging) : ofBlocks;
+      const staged = this.#place.staged.get(key);
+      if (staged !== undefined && isTagged(staged.node, tags) && work.kind === "head" && observed !== null)
         dress(staged.node, observed.entry, observed.xattrs);
-      show(this.#place, work.jobId, entry);
+      show(this.#place, key, entry, tags);
     });
   }
 

@@ -2,10 +2,10 @@ import { GodwitError } from "../../base/errors.ts";
 import type { Item, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { EndFrame, ItemEnd } from "../../ports/source.ts";
-import type { DigestedFrame, OnConfirmed, Refusal, WriteReceipt } from "../../ports/target.ts";
+import type { BlockReceipt, DigestedFrame, OnConfirmed, Refusal, WriteReceipt } from "../../ports/target.ts";
 import { conflict, firstNameMissing, stagingGone } from "./errors.ts";
 import type { MemoryPlace, StagedNode } from "./place.ts";
-import { checkWay, dress, give, isShown, show, stage, stagingKey } from "./staging.ts";
+import { checkWay, dress, give, isShown, isTagged, show, stage, stagingKey, tagOf, tagsOfStaging } from "./staging.ts";
 
 export interface MemoryWriterOptions {
   readonly place: MemoryPlace;
@@ -23,7 +23,7 @@ export class MemoryWriter {
   readonly #options: MemoryWriterOptions;
   readonly #refused = new Map<number, Refusal>();
   /** Blocks that wait for the end of their item. */
-  #held: number[] = [];
+  #held: BlockReceipt[] = [];
   #upload: StagedNode | null = null;
 
   constructor(options: MemoryWriterOptions) {
@@ -51,7 +51,7 @@ export class MemoryWriter {
   #bytes(item: Item, frame: Exclude<DigestedFrame, EndFrame>): void {
     const { durable, onConfirmed } = this.#options;
     if (this.#isTail(item, frame.offset)) {
-      this.#held = [frame.block];
+      this.#held = [{ block: frame.block, tag: null }];
       return;
     }
     const staged = this.#staged(item, frame.offset);
@@ -60,8 +60,9 @@ export class MemoryWriter {
     if (frame.digest === null) return;
     if (durable) staged.unsynced = [];
     const isLast = frame.offset + frame.bytes.length === item.length;
-    if (!this.#isRange && (isLast || this.#options.place.publishFirst)) this.#held.push(frame.block);
-    else onConfirmed({ block: frame.block, tag: null });
+    const receipt = { block: frame.block, tag: this.#tagOf(staged) };
+    if (!this.#isRange && (isLast || this.#options.place.publishFirst)) this.#held.push(receipt);
+    else onConfirmed(receipt);
   }
 
   #end(item: Item, end: ItemEnd): void {
@@ -84,9 +85,9 @@ export class MemoryWriter {
       }
     } else if (entry.kind !== "file") {
       this.#makeLink(entry);
-      if (place.publishFirst) show(place, work.jobId, entry);
+      if (place.publishFirst) show(place, stagingKey(work.jobId, entry), entry);
     }
-    for (const block of held) onConfirmed({ block, tag: null });
+    for (const receipt of held) onConfirmed(receipt);
   }
 
   /** Only the tail comes of an item that a predecessor has published, confirming all but its last block. */
@@ -124,7 +125,8 @@ export class MemoryWriter {
     const { place, work } = this.#options;
     const key = stagingKey(work.jobId, entry);
     const staged = this.#upload ?? place.staged.get(key);
-    if (staged !== undefined) return staged;
+    const tags = this.#isRange ? tagsOfStaging(work.staging) : [];
+    if (staged !== undefined && isTagged(staged.node, tags)) return staged;
     if (this.#isRange || at > offset) throw stagingGone(entry.path);
     checkWay(place, entry.path);
     if (place.publishFirst) {
@@ -135,6 +137,11 @@ export class MemoryWriter {
     }
     stage(place, key, "file").bytes = Buffer.alloc(entry.sizeBytes);
     return place.staged.get(key) as StagedNode;
+  }
+
+  /** A range's is in its staging word; what is visible when it is written is not published again. */
+  #tagOf({ node }: StagedNode): string | null {
+    return this.#isRange || this.#options.place.publishFirst ? null : tagOf(node);
   }
 
   get #isRange(): boolean {
