@@ -10,19 +10,16 @@ export interface ReportFile {
   readonly job: Job;
   readonly file: string;
   readonly stateDirectory: string;
-  /** Null: uncapped. */
-  readonly limitBytesPerSecond: number | null;
 }
 
 /** @throws disk_full, target_unwritable, key_invalid; the job itself is not touched */
 export async function writeJobReport(request: ReportFile): Promise<ReportSummary> {
-  const { store, job, file, stateDirectory, limitBytesPerSecond: limit } = request;
+  const { store, job, file, stateDirectory } = request;
   return writeReportFile(resolve(file), {
     store,
     jobId: job.id,
     format: formatOf(file),
     key: await openSigningKey(stateDirectory),
-    limits: { state: limit === null ? "uncapped" : "capped", source_bytes_per_second: limit },
   });
 }
 

@@ -75,6 +75,7 @@ export async function runJob(options: RunJobOptions): Promise<Job> {
         ...opened,
         job,
         owner: processOwner(),
+        limitBytesPerSecond: options.limitBytesPerSecond,
         fatal: fatal.signal,
         signal,
         // Lanes claim only once the lead is held: until then the job may be another process's.

@@ -22,6 +22,8 @@ export interface CoordinateOptions {
   readonly store: Store;
   readonly job: Pick<Job, "id">;
   readonly owner: string;
+  /** What the lanes of this process may read of the source: kept with the job. Null: no limit. */
+  readonly limitBytesPerSecond: number | null;
   readonly source: Source;
   readonly target: Target | null;
   readonly existing: Source;
@@ -49,7 +51,7 @@ export interface CoordinateOptions {
  */
 export async function coordinate(options: CoordinateOptions): Promise<Job> {
   const { store } = options;
-  const lead = await store.lead(options.job.id, options.owner);
+  const lead = await store.lead(options.job.id, options.owner, options.limitBytesPerSecond);
   // What the caller knows of the job may be old: another may have led it to its end in between.
   const job = await store.checkpoint(lead);
   if (job.status === "complete" || job.status === "cancelled") {

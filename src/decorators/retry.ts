@@ -28,7 +28,7 @@ export function retryStore(store: Store, clock: Clock): Store {
     jobs: () => again(() => store.jobs()),
     removeJob: (id) => again(() => store.removeJob(id)),
     wish: (id, wish) => again(() => store.wish(id, wish)),
-    lead: (jobId, owner) => again(() => store.lead(jobId, owner)),
+    lead: (jobId, owner, limit) => again(() => store.lead(jobId, owner, limit)),
     renewLead: (lead) => again(() => store.renewLead(lead)),
     resign: (lead) => again(() => store.resign(lead)),
     leader: (id) => again(() => store.leader(id)),

@@ -55,6 +55,15 @@ export interface JobSpec {
 /** Changed from outside while a job runs, by another process on the same state. */
 export type Wish = "pause" | "cancel" | null;
 
+/** What one process that led the job was allowed to read. */
+export interface RunLimit {
+  readonly startedAt: Instant;
+  /** Null: no limit. */
+  readonly bytesPerSecond: number | null;
+  /** What the runs before it had read of the source, as far as they have recorded it. */
+  readonly bytesReadBefore: number;
+}
+
 export interface Job {
   readonly id: JobId;
   readonly spec: JobSpec;
@@ -65,6 +74,8 @@ export interface Job {
   readonly endedAt: Instant | null;
   /** How many processes have led this job: 1 for one that was never resumed. */
   readonly runs: number;
+  /** One per run, the oldest first. Runs of a Godwit that did not keep it are missing. */
+  readonly limits: readonly RunLimit[];
   readonly planCursor: string | null;
   readonly planDone: boolean;
   readonly phase: number;

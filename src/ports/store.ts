@@ -92,10 +92,11 @@ export interface Store extends AsyncDisposable {
   wish(id: JobId, wish: Wish): Promise<void>;
 
   /**
-   * Becomes the leader: alone. Leases of a dead predecessor's workers are ended with it.
+   * Becomes the leader: alone. Leases of a dead predecessor's workers are ended with it. A new run begins, and its read
+   * limit is kept with the job; none given: none there.
    * @throws job_locked while another owner's lead has not expired (and its process is alive)
    */
-  lead(jobId: JobId, owner: string): Promise<Lead>;
+  lead(jobId: JobId, owner: string, limitBytesPerSecond?: number | null): Promise<Lead>;
   /** @throws lease_lost when another leads */
   renewLead(lead: Lead): Promise<Lead>;
   resign(lead: Lead): Promise<void>;

@@ -9,7 +9,7 @@ import type { ChunkRecord, Store } from "../ports/store.ts";
 import { canonicalJson } from "./canonical.ts";
 import { reportDeletions, reportEntries, type RowFindings } from "./entries.ts";
 import { emptyByOutcome, EntryTally, tallied } from "./entry-tally.ts";
-import { attemptLine, exceptionLine, jobLine, optionsLine, verdictLine } from "./history-lines.ts";
+import { attemptLine, exceptionLine, jobLine, limitsLine, optionsLine, verdictLine } from "./history-lines.ts";
 import { judge } from "./judge.ts";
 import {
   type ByOutcome,
@@ -34,13 +34,9 @@ export interface ReportSink {
   readonly entry?: (entry: ReportEntry) => Promise<void> | null;
 }
 
-/** What the job was allowed to read, where its caller knows: the Store does not keep it. */
-export type ReportLimits = ReportBody["limits"];
-
 export interface BuildRequest {
   readonly store: ReportStore;
   readonly job: Job;
-  readonly limits: ReportLimits;
 }
 
 export async function jobOf(store: ReportStore, jobId: string): Promise<Job> {
@@ -53,7 +49,7 @@ export async function jobOf(store: ReportStore, jobId: string): Promise<Job> {
   });
 }
 
-export async function buildBody({ store, job, limits }: BuildRequest, sink: ReportSink): Promise<ReportBody> {
+export async function buildBody({ store, job }: BuildRequest, sink: ReportSink): Promise<ReportBody> {
   const hashes = Object.fromEntries(sectionNames.map((name) => [name, new SectionHash()]));
   const put = (section: SectionName, value: unknown): Promise<void> | null => {
     const canonical = canonicalJson(value);
@@ -94,7 +90,7 @@ export async function buildBody({ store, job, limits }: BuildRequest, sink: Repo
     godwit_report: reportFormat,
     ...facts,
     options: optionsLine(job.spec),
-    limits,
+    limits: limitsLine(job),
     ...judge(facts),
     sections: sections as ReportBody["sections"],
     merkle: { leaves: tally.merkle.leaves, root: tally.merkle.root().toString("hex") },

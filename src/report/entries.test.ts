@@ -24,7 +24,7 @@ async function build(sample: Sample): Promise<{ readonly entries: readonly Repor
   const entries: ReportEntry[] = [];
   const job = await jobOf(store, sampleJobId);
   const sink = { entry: (entry: ReportEntry) => (entries.push(entry), null) };
-  const body = await buildBody({ store, job, limits: { state: "uncapped", source_bytes_per_second: null } }, sink);
+  const body = await buildBody({ store, job }, sink);
   return { entries, body };
 }
 

@@ -83,6 +83,23 @@ export function optionsLine(spec: JobSpec): ReportBody["options"] {
   };
 }
 
+/** Of the job as a whole: the highest limit of its runs, and none where one run had none. */
+export function limitsLine({ runs, limits, counters }: Job): ReportBody["limits"] {
+  const perSecond = limits.map((run) => run.bytesPerSecond);
+  const known = perSecond.filter((limit) => limit !== null);
+  const isUncapped = known.length < perSecond.length;
+  const isCapped = !isUncapped && runs > 0 && perSecond.length === runs;
+  return {
+    state: isUncapped ? "uncapped" : isCapped ? "capped" : "not_recorded",
+    source_bytes_per_second: isCapped ? Math.max(...known) : null,
+    runs: limits.map((run, index) => ({
+      started_at: instantText(run.startedAt),
+      source_bytes_per_second: run.bytesPerSecond,
+      source_bytes_read: (limits[index + 1]?.bytesReadBefore ?? counters.sourceBytesRead ?? 0) - run.bytesReadBefore,
+    })),
+  };
+}
+
 function instantText(at: Instant): string {
   return new Date(at).toISOString();
 }

@@ -195,10 +195,14 @@ function readFromText(counts: ReportBody["verdict_counts"]): string {
   return parts.length === 0 ? "nothing was compared" : parts.join("; ");
 }
 
-function limitText(limits: ReportBody["limits"]): string {
-  if (limits.state === "uncapped") return "uncapped: the source was read as fast as it gave";
-  if (limits.source_bytes_per_second === null) return "not recorded";
-  return `${bytesText(limits.source_bytes_per_second)} a second`;
+function limitText({ state, source_bytes_per_second: highest, runs }: ReportBody["limits"]): string {
+  const each = runs.map(({ source_bytes_per_second: limit }) =>
+    limit === null ? "none" : `${bytesText(limit)} a second`,
+  );
+  const byRun = new Set(each).size > 1 ? ` (by run: ${each.join(", ")})` : "";
+  if (state === "uncapped") return `uncapped: the source was read as fast as it gave${byRun}`;
+  if (highest === null) return `not recorded for every run${byRun}`;
+  return `${bytesText(highest)} a second${byRun}`;
 }
 
 function facts(rows: readonly (readonly [string, string])[]): Html {

@@ -137,6 +137,10 @@ const options = z.strictObject({
 const limits = z.strictObject({
   state: z.enum(["uncapped", "capped", "not_recorded"]),
   source_bytes_per_second: count.nullable(),
+  /** Each process that led the job, the oldest first. */
+  runs: z.array(
+    z.strictObject({ started_at: instant, source_bytes_per_second: count.nullable(), source_bytes_read: count }),
+  ),
 });
 
 const totals = z.strictObject({

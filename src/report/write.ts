@@ -4,7 +4,7 @@ import { open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { GodwitError } from "../base/errors.ts";
-import { buildBody, jobOf, type ReportLimits, type ReportStore } from "./build.ts";
+import { buildBody, jobOf, type ReportStore } from "./build.ts";
 import { writeHtml } from "./html.ts";
 import { layoutSink, writeLayoutEnd } from "./json-layout.ts";
 import { LineWriter } from "./line-writer.ts";
@@ -20,8 +20,6 @@ export interface ReportRequest {
   readonly jobId: string;
   readonly format: ReportFileFormat;
   readonly key: SigningKey;
-  /** The read limit that the job ran under, where the caller knows it; the Store does not keep it. */
-  readonly limits?: ReportLimits | undefined;
   /** `sha256sum` alone: where entries without a digest of the whole file are named; else comments in the output. */
   readonly without?: Writable | undefined;
 }
@@ -55,7 +53,7 @@ function heard(): void {
 async function writeStreams(request: ReportRequest & { readonly out: Writable }): Promise<ReportSummary> {
   const { store, format, key } = request;
   const job = await jobOf(store, request.jobId);
-  const build = { store, job, limits: request.limits ?? { state: "not_recorded", source_bytes_per_second: null } };
+  const build = { store, job };
   switch (format) {
     case "json": {
       const out = new LineWriter(request.out);

@@ -8,6 +8,7 @@ import {
   type Job,
   type JobSpec,
   type JobStatus,
+  type RunLimit,
   type Wish,
 } from "../model/job.ts";
 import type { Lead, PlanBatch } from "../ports/store.ts";
@@ -28,6 +29,7 @@ export async function insertJob(tx: Tx, id: JobId, spec: JobSpec, now: Instant):
       status: "pending",
       wish: null,
       runs: 0,
+      limits: "[]",
       plan_cursor: null,
       plan_done: 0,
       phase: 0,
@@ -68,6 +70,7 @@ async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
     startedAt: row.started_at,
     endedAt: row.ended_at,
     runs: row.runs,
+    limits: JSON.parse(row.limits) as RunLimit[],
     planCursor: row.plan_cursor,
     planDone: row.plan_done === 1,
     phase: row.phase,
@@ -81,6 +84,15 @@ export async function sumCounters(tx: Tx, row: Pick<JobRow, "id" | "counters">):
   let sum = JSON.parse(row.counters) as Counters;
   for (const { delta } of deltas) sum = addCounters(sum, JSON.parse(delta) as Counters);
   return sum;
+}
+
+/** Keeps what the run that begins with this lead may read. */
+export async function noteLimit({ tx, now }: Unit, lead: Lead, bytesPerSecond: number | null): Promise<void> {
+  const row = await assertLead(tx, lead);
+  const { sourceBytesRead = 0 } = await sumCounters(tx, row);
+  const run: RunLimit = { startedAt: now, bytesPerSecond, bytesReadBefore: sourceBytesRead };
+  const limits = JSON.stringify([...(JSON.parse(row.limits) as RunLimit[]), run]);
+  await tx.updateTable("jobs").set({ limits }).where("id", "=", lead.jobId).execute();
 }
 
 /** Inbox into counters, in one transaction: a restart reads these two, never the chunk table. */

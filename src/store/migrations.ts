@@ -5,7 +5,7 @@ import type { EngineTypes, Tx } from "./schema.ts";
 
 type Migration = (tx: Tx, types: EngineTypes) => Promise<void>;
 
-const migrations: readonly Migration[] = [createTables];
+const migrations: readonly Migration[] = [createTables, keepLimits];
 
 /**
  * Brings the schema up to date, inside the transaction that it is given.
@@ -76,4 +76,9 @@ async function createTables(tx: Tx, types: EngineTypes): Promise<void> {
     await sql.raw(`create table ${name} (${text})`).execute(tx);
   }
   for (const index of indexes) await sql.raw(index).execute(tx);
+}
+
+/** The read limit of each run, as JSON. */
+async function keepLimits(tx: Tx): Promise<void> {
+  await sql`alter table jobs add column limits text not null default '[]'`.execute(tx);
 }

@@ -21,6 +21,8 @@ export interface JobsTable {
   status: JobStatus;
   wish: Wish;
   runs: number;
+  /** A list of `RunLimit`. */
+  limits: string;
   plan_cursor: string | null;
   plan_done: number;
   phase: number;

@@ -21,6 +21,7 @@ import {
   foldInbox,
   insertJob,
   listJobs,
+  noteLimit,
   removeJob,
   setStatus,
   setWish,
@@ -73,8 +74,12 @@ export class SqlStore implements Store {
     return this.#engine.write((tx) => setWish(tx, id, wish));
   }
 
-  lead(jobId: JobId, owner: string): Promise<Lead> {
-    return this.#unit(jobId, (unit) => takeLead(unit, { owner, isAlive: this.#options.isAlive }));
+  lead(jobId: JobId, owner: string, limitBytesPerSecond: number | null = null): Promise<Lead> {
+    return this.#unit(jobId, async (unit) => {
+      const lead = await takeLead(unit, { owner, isAlive: this.#options.isAlive });
+      await noteLimit(unit, lead, limitBytesPerSecond);
+      return lead;
+    });
   }
 
   renewLead(lead: Lead): Promise<Lead> {

@@ -112,6 +112,23 @@ function jobTests(open: OpenStore): void {
     expect(job?.failure?.code).toBe("listing_failed");
   });
 
+  test("each run is kept with its read limit, and with what the runs before it had read", async () => {
+    const { store, clock, again } = await rig(open);
+    const { id, limits } = await store.createJob(jobSpec());
+    expect(limits).toEqual([]);
+    const first = await store.lead(id, "host:1:1", 50_000_000);
+    await store.count(first, { sourceBytesRead: 700 });
+    await store.resign(first);
+    clock.nowMs += 1_000;
+    const other = await again();
+    const second = await other.lead(id, "host:2:2");
+    await other.count(second, { sourceBytesRead: 300 });
+    expect((await store.checkpoint(second)).limits).toEqual([
+      { startedAt: clock.nowMs - 1_000, bytesPerSecond: 50_000_000, bytesReadBefore: 0 },
+      { startedAt: clock.nowMs, bytesPerSecond: null, bytesReadBefore: 700 },
+    ]);
+  });
+
   test("a plan is resumed after its last page", async () => {
     const { store, again } = await rig(open);
     const { id } = await store.createJob(jobSpec());

@@ -19,6 +19,22 @@ async function answerOf<T>(schema: z.ZodType<T>, running: Promise<ProgramEnd>, e
   return schema.parse(JSON.parse(end.stdout));
 }
 
+test("a report says the same of the read limit at the end of the run and afterwards", async () => {
+  const root = tempDir("limited");
+  const [atEnd, later] = [join(root, "end.json"), join(root, "later.json")];
+  const run = (...args: readonly string[]): Promise<ProgramEnd> => godwit(args, { state: join(root, "state") });
+  const copy = run("copy", examples, join(root, "copy"), "--limit", "50MB/s", "--report", atEnd, "--json");
+  const { job_id: id, source_bytes_read: bytes } = await answerOf(shape.jobShape, copy);
+  await answerOf(shape.writtenShape, run("report", id, "--output", later, "--json"));
+  const { body } = JSON.parse(readFileSync(later, "utf8")) as { body: Record<string, unknown> };
+  expect(body["limits"]).toMatchObject({
+    state: "capped",
+    source_bytes_per_second: 50_000_000,
+    runs: [{ source_bytes_per_second: 50_000_000, source_bytes_read: bytes }],
+  });
+  expect(readFileSync(later, "utf8")).toBe(readFileSync(atEnd, "utf8"));
+});
+
 describe("one job from its plan to its report", () => {
   const root = tempDir("answers");
   const state = join(root, "state");

@@ -135,6 +135,10 @@ export function sampleStore(sample: Sample): ReportStore {
     startedAt: at + 1000,
     endedAt: at + 61_234,
     runs: 2,
+    limits: [
+      { startedAt: at + 1000, bytesPerSecond: 50_000_000, bytesReadBefore: 0 },
+      { startedAt: at + 31_000, bytesPerSecond: 20_000_000, bytesReadBefore: 0 },
+    ],
     planCursor: null,
     planDone: true,
     phase: 5,

@@ -71,7 +71,7 @@ test("whoever takes the lead of a job that ended meanwhile leaves it as it is", 
   const { clock } = gate.process;
   const options = { ...nothing, ...bells, ...openPlaces(job, gate), store, clock, fatal: signal, signal };
   // `made` says that nothing is planned.
-  const end = await settle(coordinate({ ...options, job: made, owner: "process-2" }));
+  const end = await settle(coordinate({ ...options, job: made, owner: "process-2", limitBytesPerSecond: null }));
   expect(end).toMatchObject({ status: "complete", counters: { listedEntries: 2 } });
   expect(await Array.fromAsync(store.chunks(made.id))).toHaveLength(rows);
   expect(await store.leader(made.id)).toBeNull();

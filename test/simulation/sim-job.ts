@@ -150,6 +150,7 @@ async function lead(attempt: Attempt, ownsLanes: boolean): Promise<Job> {
       clock,
       job: found,
       owner,
+      limitBytesPerSecond: null,
       fatal: fatal.signal,
       signal: terminate,
       onLead: () => {

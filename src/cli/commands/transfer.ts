@@ -178,13 +178,11 @@ async function writeReportAfter({
   values,
 }: Pick<RunToEnd, "store" | "job" | "values">): Promise<{ file: string; text: string }> {
   const file = resolve(must(values.report, "asked for"));
-  const limitBytesPerSecond = values.limit;
   const { body, signature } = await writeJobReport({
     store,
     job,
     file,
     stateDirectory: stateDirectory(values.state),
-    limitBytesPerSecond,
   });
   return { file, text: `${body.overall_status}, signed by ${signature.key_id}` };
 }

@@ -45,6 +45,19 @@ describe("opening the embedded store", () => {
     await expect(openSqliteStore({ path, ...options })).rejects.toMatchObject({ code: "state_version" });
   });
 
+  test("brings a state of an earlier version up to date", async () => {
+    const path = fileIn(tempDir());
+    await (await openSqliteStore({ path, ...options }))[Symbol.asyncDispose]();
+    const database = new DatabaseSync(path);
+    database.exec("alter table jobs drop column limits; update godwit_schema set version = 1");
+    database.exec(
+      `insert into jobs values ('old', 0, 0, 0, '{}', 'complete', null, 1, null, 1, 0, '{}', null, null, 1, 0)`,
+    );
+    database.close();
+    await using store = await openSqliteStore({ path, ...options });
+    expect(await store.job("old")).toMatchObject({ runs: 1, limits: [] });
+  });
+
   test("says where a directory cannot be made", async () => {
     const directory = tempDir();
     writeFileSync(join(directory, "state"), "a file");
