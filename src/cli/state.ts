@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { GodwitError } from "../base/errors.ts";
+import { makeDirectories } from "../connectors/fs/make-directories.ts";
+import { pathFromText } from "../model/path.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Store } from "../ports/store.ts";
 import { jobIds } from "../store/job-id.ts";
@@ -13,6 +16,25 @@ export function stateDirectory(option: string | null): string {
   if (option !== null) return option;
   if (fromEnvironment !== undefined && fromEnvironment !== "") return fromEnvironment;
   return join(xdg === undefined || xdg === "" ? join(homedir(), ".local", "state") : xdg, "godwit");
+}
+
+/**
+ * The same, made when it is absent.
+ * @throws state_unusable
+ */
+export function madeStateDirectory(option: string | null): string {
+  const directory = resolve(stateDirectory(option));
+  try {
+    makeDirectories(pathFromText(directory), 0o700);
+  } catch (cause) {
+    throw new GodwitError("state_unusable", {
+      disposition: "fatal",
+      what: `the state directory ${directory} cannot be made (${cause instanceof Error ? cause.message : String(cause)})`,
+      hint: "Check the modes of the directories above it, or name another one on a local disk with --state.",
+      cause,
+    });
+  }
+  return directory;
 }
 
 function openState(directory: string): Promise<Store> {
@@ -29,7 +51,7 @@ export async function openStateOf(
   values: { readonly state: string | null },
   surroundings: Pick<Surroundings, "wrapStore">,
 ): Promise<Store> {
-  return surroundings.wrapStore(await openState(stateDirectory(values.state)));
+  return surroundings.wrapStore(await openState(madeStateDirectory(values.state)));
 }
 
 /** This process, so that another one can tell whether it still lives: host, pid, and the moment at which it started. */

@@ -90,7 +90,9 @@ export async function showKey(stateDirectory: string, keyId: string): Promise<Ke
 
 async function keyDirectory(stateDirectory: string): Promise<string> {
   const directory = join(stateDirectory, "keys");
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
   const { mode } = await stat(directory);
   if ((mode & beyondOwner) !== 0) throw tooOpen(directory, mode, "700");
   return directory;

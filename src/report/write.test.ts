@@ -27,7 +27,7 @@ let directory: string;
 let key: SigningKey;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "godwit-report-"));
-  key = await openSigningKey(join(directory, "state"));
+  key = await openSigningKey(directory);
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 

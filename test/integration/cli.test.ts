@@ -91,6 +91,16 @@ describe("places that are wrong", () => {
     expect(await jobsOf(state)).toEqual([]);
   });
 
+  // There the system says that the directory is not there when one is to be made in it, however often it is asked.
+  test.each(["/proc/godwit", "/proc/self/godwit/state"])("%s holds neither a state nor a target", async (path) => {
+    const { source, target, state } = bench();
+    const options = { timeoutMs: 20_000 };
+    expectRefusal(await godwit(["copy", source, target], { state: path, ...options }), "state_unusable", 4);
+    expectRefusal(await godwit(["keys", "rotate"], { state: path, ...options }), "state_unusable", 4);
+    expectRefusal(await godwit(["copy", source, path], { state, ...options }), "target_unwritable", 4);
+    expect(existsSync(target)).toBe(false);
+  });
+
   test("a source that is a file is refused", async () => {
     const { source, target, state } = bench();
     expectRefusal(await godwit(["copy", join(source, "two.txt"), target], { state }), "source_missing", 4);

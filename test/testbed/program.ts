@@ -22,6 +22,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Another script in place of bin/godwit.mjs, with its own first arguments. */
   readonly script?: readonly string[];
+  /** Killed after this time: for what must not run for ever. */
+  readonly timeoutMs?: number;
   /** A command that runs it, with its arguments: setpriv, unshare. */
   readonly through?: readonly string[];
 }
@@ -34,6 +36,7 @@ export function startGodwit(args: readonly string[], options: ProgramOptions): R
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...options.env, GODWIT_STATE: options.state },
+    ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs, killSignal: "SIGKILL" as const }),
   });
   let stdout = "";
   let stderr = "";

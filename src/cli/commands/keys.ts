@@ -9,7 +9,7 @@ import { answer } from "../answer.ts";
 import { addCommand } from "../command.ts";
 import { generalOptions, option } from "../job-options.ts";
 import type { KeysDocument, RotatedDocument } from "../json-shapes.ts";
-import { stateDirectory } from "../state.ts";
+import { madeStateDirectory, stateDirectory } from "../state.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 const { state, json } = generalOptions;
@@ -50,7 +50,7 @@ export function addKeysCommand(program: Command, surroundings: Surroundings): vo
       options: { state, json },
       examples: [{ line: "godwit keys rotate" }],
       run: async (_, values) => {
-        const { before, current } = await rotateSigningKey(stateDirectory(values.state));
+        const { before, current } = await rotateSigningKey(madeStateDirectory(values.state));
         const document: RotatedDocument = { before, key_id: current.keyId };
         if (values.json) answer(surroundings, document);
         else
@@ -82,7 +82,7 @@ function addExport(keys: Command, surroundings: Surroundings): void {
       options: exportOptions,
       examples: [{ line: "godwit keys export --output key.pem" }, { line: "godwit keys export 0123456789abcdef" }],
       run: async ([id], values) => {
-        const directory = stateDirectory(values.state);
+        const directory = id === undefined ? madeStateDirectory(values.state) : stateDirectory(values.state);
         const wanted = id ?? (await openSigningKey(directory)).keyId;
         const key = await showKey(directory, wanted);
         if (values.output !== null) write(resolve(values.output), key.publicKeyPem);

@@ -2,12 +2,13 @@
  * Directories of this machine, as source and as target. It owns paths, names and durability on file systems; it refuses
  * whatever would leave its root, and knows nothing of jobs, digests or retries.
  */
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import type { Connector, OpenOptions } from "../../ports/connector.ts";
 import type { Source } from "../../ports/source.ts";
 import type { Target } from "../../ports/target.ts";
 import { diagnose } from "./diagnose.ts";
 import { isMissing, rootError, systemCode } from "./errors.ts";
+import { makeDirectories } from "./make-directories.ts";
 import { type Root, rootOfUrl, toFsPath } from "./root.ts";
 import { FsSource } from "./source.ts";
 import { sweep } from "./sweep.ts";
@@ -49,7 +50,7 @@ function openSourceRoot(root: Root): Root {
 function openTargetRoot(root: Root, create: boolean): Root {
   const path = toFsPath(root.bytes);
   try {
-    if (create) mkdirSync(path, { recursive: true });
+    if (create) makeDirectories(root.bytes, 0o777);
     else if (statSync(path, { throwIfNoEntry: false }) === undefined) return root;
     if (!statSync(path).isDirectory()) throw notDirectory(root);
     return root.resolved();

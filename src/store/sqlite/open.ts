@@ -14,7 +14,7 @@ import { sqliteDialect } from "./dialect.ts";
 import { translate } from "./errors.ts";
 
 export interface SqliteStoreOptions {
-  /** A file, made with its directory when absent; or `:memory:`. */
+  /** A file, made with its directory when absent (what leads there is the caller's); or `:memory:`. */
   readonly path: string;
   readonly clock: Clock;
   /** Names a new job; see `jobIds`. */
@@ -88,8 +88,9 @@ function openFile(path: string): DatabaseSync {
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
     throw new GodwitError("state_unusable", {
       disposition: "fatal",
       what: `the state directory ${directory} cannot be made (${error instanceof Error ? error.message : String(error)})`,
