@@ -71,7 +71,7 @@ export async function plan(options: PlanOptions): Promise<void> {
     const pairs: Pair[] = [];
     for (const one of listed) {
       const { before, at } = await theirs.advance(one.key, wantsExtras);
-      pairs.push({ ...(await asHeld(options, one)), there: at, before });
+      pairs.push({ ...asHeld(target, one), there: at, before });
     }
     await fetchTimes(options, pairs);
     for (const { listed: one, there, before, losses } of pairs) {
@@ -118,21 +118,12 @@ function inOrder(page: PlanPage): readonly Listed[] {
   return [...mergeKeys(page)];
 }
 
-/**
- * A listing may give hard links no size of their own: where they count as files (or land as such), each is asked for.
- * What is lost by that is kept: the entry is a plain file from here on.
- */
-async function asHeld(
-  { source, target, signal }: PlanOptions,
-  one: Listed,
-): Promise<{ listed: Listed; losses: readonly Loss[] }> {
+/** A hard link that counts as a file, or lands as one, is a plain file from here on. What is lost by that is kept. */
+function asHeld(target: PlanOptions["target"], one: Listed): { listed: Listed; losses: readonly Loss[] } {
   if ("problem" in one || one.entry.kind !== "hardlink") return { listed: one, losses: [] };
   const accepted: Acceptance = target?.accepts(one.entry) ?? { ok: true, as: "file", losses: [] };
   if (!accepted.ok || accepted.as !== "file") return { listed: one, losses: [] };
-  const file: Entry = { ...one.entry, kind: "file", link: null };
-  const seen = await source.observe(file, signal);
-  const entry = seen?.entry.kind === "file" ? seen.entry : file;
-  return { listed: { key: one.key, entry }, losses: accepted.losses };
+  return { listed: { key: one.key, entry: { ...one.entry, kind: "file", link: null } }, losses: accepted.losses };
 }
 
 function withLosses(acceptance: Acceptance, more: readonly Loss[]): Acceptance {

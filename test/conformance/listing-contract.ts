@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { type BytePath, orderKey } from "../../src/model/path.ts";
 import type { PlanPage } from "../../src/ports/source.ts";
-import { caseOf, type ContractPlace, type ContractSubject, Mover } from "./place.ts";
+import { caseOf, type ContractPlace, type ContractSubject, Mover, never } from "./place.ts";
 import { oddNames, path, sampleBytes } from "./sample.ts";
 
 const files = ["a", "a.b", "a0", "b/x", "b/c/deep", "b.c", "b0/y", "z"].map(path);
@@ -73,6 +73,22 @@ export function listingContract(subject: ContractSubject): void {
     });
     expect(await mover.list()).toEqual(first);
   });
+
+  caseOf(
+    subject,
+    capabilities.hardLinks,
+    "gives a later name of a file the size and version of the file, and the first name as its link",
+    async () => {
+      const place = await filled(subject, []);
+      await place.source.put(path("a"), sampleBytes(5_000));
+      await place.source.hardLink?.(path("a"), path("b"));
+      await using mover = await Mover.open(subject, place);
+      const [first, second] = [await mover.entry(path("a")), await mover.entry(path("b"))];
+      expect(first).toMatchObject({ kind: "file", sizeBytes: 5_000, link: null });
+      expect(second).toEqual({ ...first, path: "b", kind: "hardlink", link: "a" });
+      expect((await mover.source.observe(second, never))?.entry).toEqual(second);
+    },
+  );
 
   caseOf(subject, true, "lists names byte for byte", async () => {
     const names = oddNames(capabilities);

@@ -102,7 +102,7 @@ export function entryOf(path: BytePath, node: MemoryNode, first: BytePath | null
   return {
     path,
     kind,
-    sizeBytes: kind === "file" ? node.bytes.length : 0,
+    sizeBytes: kind === "file" || kind === "hardlink" ? node.bytes.length : 0,
     version: versionOf(node),
     attributes: node.attributes,
     link: first ?? node.link,
