@@ -2,7 +2,7 @@
  * Cuts a listing into rows: small entries are packed, large ones get a head (their ranges come into being when it is
  * prepared), directories and links travel apart because they are finished after everything else.
  */
-import type { ChunkKind, Item } from "../model/chunk.ts";
+import type { ChunkKind, Item, Standing } from "../model/chunk.ts";
 import type { Entry } from "../model/entry.ts";
 import { orderKey } from "../model/path.ts";
 import type { ItemEnding, ItemLoss, NewChunk } from "../model/task.ts";
@@ -18,7 +18,13 @@ export interface CutLimits {
 
 /** What the plan decided for one listed entry. */
 export type Decision =
-  | { readonly type: "move"; readonly entry: Entry; readonly compare: boolean; readonly losses: readonly string[] }
+  | {
+      readonly type: "move";
+      readonly entry: Entry;
+      readonly compare: boolean;
+      readonly losses: readonly string[];
+      readonly standing?: Standing | undefined;
+    }
   | { readonly type: "settle"; readonly entry: Entry; readonly ending: Omit<ItemEnding, "item" | "again" | "now"> }
   /** Only the target has it: removed at the end, or named by `check`. */
   | { readonly type: "remove"; readonly entry: Entry };
@@ -106,6 +112,7 @@ export class Cutter {
       length,
       blockBytes: this.#limits.blockBytes(moves ? length : 0),
       compare: moves && decision.compare,
+      standing: moves ? decision.standing : undefined,
     };
   }
 

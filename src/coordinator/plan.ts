@@ -24,7 +24,7 @@ export interface PlanOptions {
   readonly spec: JobSpec;
   readonly source: Source;
   /** Null for `check`. Only asked; planning writes nothing. */
-  readonly target: Pick<Target, "accepts" | "blockBytes"> | null;
+  readonly target: Pick<Target, "accepts" | "blockBytes" | "standing"> | null;
   readonly existing: Source;
   readonly clock: Clock;
   readonly cursor: string | null;
@@ -86,7 +86,7 @@ export async function plan(options: PlanOptions): Promise<void> {
           ? (target?.accepts(one.entry) ?? { ok: true, as: one.entry.kind, losses: [] })
           : { ok: false, error: conflict };
       if (spec.kind === "check") await add(decideCheck(one.entry, there, existing.keepsDirectories));
-      else await add(decide(spec, one.entry, there, withLosses(accepted, losses)));
+      else await add(withStanding(options, decide(spec, one.entry, there, withLosses(accepted, losses)), there));
     }
   }
   if (wantsExtras) {
@@ -129,6 +129,13 @@ function asHeld(target: PlanOptions["target"], one: Listed): { listed: Listed; l
 function withLosses(acceptance: Acceptance, more: readonly Loss[]): Acceptance {
   if (!acceptance.ok || more.length === 0) return acceptance;
   return { ...acceptance, losses: [...more, ...acceptance.losses] };
+}
+
+/** The listing of the target was read before the source is: what it shows is older than any version to come. */
+function withStanding({ target }: PlanOptions, decision: Decision, there: Entry | null): Decision {
+  if (decision.type !== "move" || target?.standing === undefined) return decision;
+  if (there === null) return { ...decision, standing: null };
+  return there.version.kind === "object" ? { ...decision, standing: there.version.etag } : decision;
 }
 
 function settleProblem({ path, isDirectory, sizeBytes, outcome, error }: Problem): Decision {

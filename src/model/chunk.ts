@@ -84,7 +84,14 @@ export interface Item {
   readonly blockBytes: number;
   /** An entry of the same kind and size stands on the target: compare contents before anything is written. */
   readonly compare: boolean;
+  /**
+   * What stood under the final name when the entry was planned, in the target's own words (an ETag); null for nothing.
+   * Absent where that is not known, or the target has no use for it.
+   */
+  readonly standing?: Standing | undefined;
 }
+
+export type Standing = string | null;
 
 /** Where the blocks of an item stand in its chunk. An empty file has one block of no bytes; a non-file has none. */
 export function blockCount(item: Item): number {

@@ -38,13 +38,17 @@ const anyEntry: fc.Arbitrary<Entry> = fc.record({
   link: fc.option(anyPath),
   sparse: fc.boolean(),
 });
-const anyItem: fc.Arbitrary<Item> = fc.record({
-  entry: anyEntry,
-  offset: anySize,
-  length: anySize,
-  blockBytes: anySize,
-  compare: fc.boolean(),
-});
+const anyItem: fc.Arbitrary<Item> = fc.record(
+  {
+    entry: anyEntry,
+    offset: anySize,
+    length: anySize,
+    blockBytes: anySize,
+    compare: fc.boolean(),
+    standing: fc.option(fc.string({ unit: "grapheme" })),
+  },
+  { requiredKeys: ["entry", "offset", "length", "blockBytes", "compare"] },
+);
 const anyEnding: fc.Arbitrary<ItemEnding> = fc.record({
   item: fc.nat(),
   outcome: fc.constantFrom(...outcomes),

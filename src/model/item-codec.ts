@@ -12,7 +12,7 @@ import type { BytePath } from "./path.ts";
 const format = 1;
 /** The order is stored: append only, up to four. */
 const kinds: readonly EntryKind[] = ["file", "directory", "symlink", "hardlink"];
-const flags = { object: 4, attributes: 8, sparse: 16, compare: 32, link: 64 } as const;
+const flags = { object: 4, attributes: 8, sparse: 16, compare: 32, link: 64, standing: 128 } as const;
 
 const wideNames = [
   "size",
@@ -63,6 +63,7 @@ function flagsOf(item: Item): number {
   if (entry.sparse) byte += flags.sparse;
   if (item.compare) byte += flags.compare;
   if (entry.link !== null) byte += flags.link;
+  if (item.standing !== undefined) byte += flags.standing;
   return byte;
 }
 
@@ -87,6 +88,8 @@ export function encodeItems(items: readonly Item[]): Uint8Array {
   );
   const columns = columnsOf(items);
   for (const name of wideNames) writer.wide(columns[name], peerOf(columns, name));
+  const standing = items.map((item) => item.standing).filter((tag) => tag !== undefined);
+  writer.strings(standing, "utf8");
   return writer.finish(format);
 }
 
@@ -103,11 +106,13 @@ export function decodeItems(bytes: Uint8Array): Item[] {
   const columns: Partial<Columns> = {};
   // In the order of `wideNames`; a peer is read before the column that leans on it.
   for (const name of wideNames) columns[name] = reader.wide(count, peerOf(columns, name));
+  const standing = reader.strings(countOf(marks, flags.standing), "utf8");
   reader.end();
 
   const full = columns as Columns;
   let link = 0;
   let object = 0;
+  let stands = 0;
   return Array.from({ length: count }, (_, index): Item => {
     const mark = marks[index] ?? 0;
     const isObject = (mark & flags.object) !== 0;
@@ -132,6 +137,7 @@ export function decodeItems(bytes: Uint8Array): Item[] {
       length: getWide(length, index),
       blockBytes: getWide(block, index),
       compare,
+      ...((mark & flags.standing) !== 0 && { standing: standing[stands++] ?? null }),
     };
   });
 }

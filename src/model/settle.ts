@@ -182,11 +182,11 @@ function growth(items: readonly Item[], endings: readonly ItemEnding[]): number 
   return bytes;
 }
 
-/** The item as the next row pins it. */
+/** The item as the next row pins it. This try may have written: what stands on the target is looked at anew. */
 function nextTry(row: ChunkView, ending: ItemEnding): Item {
   const item = row.items()[ending.item] as Item;
   const entry = ending.now ?? item.entry;
-  return { ...item, entry, length: entry.kind === "file" ? entry.sizeBytes : 0 };
+  return { ...item, entry, length: entry.kind === "file" ? entry.sizeBytes : 0, standing: undefined };
 }
 
 function countEndings(items: readonly Item[], endings: readonly ItemEnding[]): Counters {

@@ -179,3 +179,15 @@ describe("heads and ranges", () => {
     });
   });
 });
+
+test("what is tried again does not trust what the plan saw on the target: an earlier try may have written there", () => {
+  const planned = { ...fileOf(10), standing: null };
+  const ending = { ...failure(0, retry), outcome: "changed", now: { ...planned.entry, sizeBytes: 12 } } as const;
+  const { add } = afterProgress(row("pack", "transfer", { items: () => [planned] }), {
+    firstBlock: 0,
+    receipts: { count: 0, digests: new Uint8Array(0), tags: null },
+    endings: [ending],
+  });
+  expect(add[0]?.items).toEqual([{ ...planned, entry: ending.now, length: 12, standing: undefined }]);
+  expect(add[0]?.items[0]?.standing).toBeUndefined();
+});

@@ -1,5 +1,5 @@
 import type { ErrorRecord } from "../base/errors.ts";
-import type { Work } from "../model/chunk.ts";
+import type { Standing, Work } from "../model/chunk.ts";
 import type { Entry, ReadFrom } from "../model/entry.ts";
 import type { BytePath } from "../model/path.ts";
 import type { ItemLoss, RangeReceipts, Receipts } from "../model/task.ts";
@@ -43,6 +43,8 @@ export interface PublishRequest {
   /** A head: its ranges in order of offset. A pack: null. */
   readonly ranges: readonly RangeReceipts[] | null;
   readonly receipts: Receipts;
+  /** What `standing` said before the source was observed; absent where the target does not say it. */
+  readonly standing?: Standing | undefined;
 }
 
 /**
@@ -86,6 +88,13 @@ export interface Target extends AsyncDisposable {
   readBack(request: ReadBackRequest, signal: AbortSignal): AsyncIterable<StoredFrame>;
   /** Where `readBack` gets its bytes from, once it has run. */
   readonly readFrom: ReadFrom;
+  /**
+   * A head: what stands under its final name now. Asked before the source is looked at for the last time and given to
+   * `publish`, which then replaces that and nothing newer: so a worker that was stopped in between and wakes late does
+   * no harm. Items of other rows carry it from the plan. Absent where late writers are kept out by other means.
+   * @returns undefined when the target cannot tell
+   */
+  readonly standing?: (work: Work, signal: AbortSignal) => Promise<Standing | undefined>;
   /**
    * Makes the finished items visible, each atomically, with their attributes, and durable. Idempotent: what is already
    * published in this version is left as it is. What is staged is what the receipts and `work.staging` were given for:

@@ -1,7 +1,7 @@
 /** The worker's other tasks: staging places, publishing, directories, removals, and the digest of whole entries. */
 import { createHash } from "node:crypto";
 import { GodwitError } from "../base/errors.ts";
-import type { Item } from "../model/chunk.ts";
+import type { Item, Standing } from "../model/chunk.ts";
 import { sameVersion } from "../model/entry.ts";
 import { displayPath } from "../model/path.ts";
 import { type ItemEnding, noReceipts, type TaskResult } from "../model/task.ts";
@@ -31,8 +31,11 @@ export async function prepare(role: WorkerRole, { task, items, work, signal }: A
  */
 export async function publish(role: WorkerRole, { task, items, work, skip, signal }: Assignment): Promise<TaskResult> {
   let observed: Observed | null = null;
+  let standing: Standing | undefined;
   if (task.kind === "head") {
     const item = items[0] as Item;
+    // In this order: had a newer version been published before this, the source would show it now.
+    standing = await role.target.standing?.(work, signal);
     observed = await role.source.observe(item.entry, signal);
     const ending = changeOf(item, observed);
     if (ending !== null) {
@@ -40,7 +43,7 @@ export async function publish(role: WorkerRole, { task, items, work, skip, signa
       return { type: "entry_ended", ending };
     }
   }
-  const request = { work, skip, observed, ranges: task.ranges, receipts: task.receipts };
+  const request = { work, skip, observed, ranges: task.ranges, receipts: task.receipts, standing };
   const receipt = await role.target.publish(request, signal);
   const endings = receipt.refused.map(({ item, error }) => refusal(item, error));
   return { type: "published", endings, lost: receipt.lost };

@@ -1,8 +1,6 @@
 import { hash } from "node:crypto";
-import { GodwitError } from "../../base/errors.ts";
-import type { S3Client } from "./client.ts";
 import type { CompletedPart, Upload } from "./client-multipart.ts";
-import type { ObjectHead, WrittenObject } from "./client-objects.ts";
+import type { ObjectHead } from "./client-objects.ts";
 import { bareEtag } from "./keys.ts";
 
 export interface Completion extends Upload {
@@ -11,33 +9,12 @@ export interface Completion extends Upload {
 }
 
 /**
- * Completes an upload by exactly these parts. Idempotent: an answer may be lost after the store had done the work, and
- * then the upload is gone but the object is there, and it is the one that these parts make.
- * @throws upload_vanished when neither is there
- */
-export async function completeUpload(
-  client: S3Client,
-  completion: Completion,
-  signal: AbortSignal,
-): Promise<WrittenObject> {
-  const { key, uploadId, parts } = completion;
-  try {
-    return await client.completeMultipartUpload({ key, uploadId, parts }, signal);
-  } catch (error) {
-    if (!(error instanceof GodwitError) || error.code !== "upload_vanished") throw error;
-    const head = await client.headObject({ key }, signal);
-    if (head === null || !isMadeOf(head, completion)) throw error;
-    return { etag: head.etag, versionId: head.versionId, checksumSha256: head.checksums.sha256 ?? null };
-  }
-}
-
-/**
  * Compares what the store says of the object with what the parts come to: the ETag of an upload is the MD5 of its parts'
  * MD5s (unless KMS encrypts it), its SHA-256 that of the parts' SHA-256s. A store that keeps neither leaves the size;
  * whatever is published is read back before it counts.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
  */
-function isMadeOf(head: ObjectHead, { parts, sizeBytes }: Completion): boolean {
+export function isMadeOf(head: ObjectHead, { parts, sizeBytes }: Completion): boolean {
   if (head.bytes !== sizeBytes) return false;
   const sha256 = head.checksums.sha256?.split("-")[0];
   const expected = compositeSha256(parts);

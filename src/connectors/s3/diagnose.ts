@@ -7,6 +7,7 @@ import type { ObjectHead } from "./client-objects.ts";
 import { listingError } from "./errors.ts";
 import { Root } from "./keys.ts";
 import { openClient } from "./open.ts";
+import { type ConditionFound, probeConditions } from "./probe-conditions.ts";
 
 /** Requests are refused from 15 minutes on: RequestTimeTooSkewed. */
 const clockToleranceMs = 60_000;
@@ -101,7 +102,7 @@ async function* writing(client: S3Client, root: Root, signal: AbortSignal): Asyn
         ? ok("metadata", "Modes and times are kept as user metadata.")
         : note("metadata", "The store keeps no user metadata: modes and times are lost.");
     }
-    yield await conditions(client, { key, body, sha256 }, signal);
+    yield conditions(await probeConditions(client, { key, body, sha256 }, signal));
     yield await multipart(client, key, signal);
   } catch (error) {
     yield problem("writing", error);
@@ -110,20 +111,16 @@ async function* writing(client: S3Client, root: Root, signal: AbortSignal): Asyn
   }
 }
 
-async function conditions(
-  client: S3Client,
-  put: { readonly key: string; readonly body: Buffer; readonly sha256: Uint8Array },
-  signal: AbortSignal,
-): Promise<Finding> {
-  try {
-    await client.putObject({ ...put, ifNoneMatch: "*" }, signal);
-    return note("conditional writes", "The store ignores If-None-Match. Copies do not need it; exactly-once sinks do.");
-  } catch (error) {
-    const { code, what } = toGodwitError(error);
-    if (code === "condition_failed") return ok("conditional writes", "The store enforces If-None-Match.");
-    return note("conditional writes", `The store does not know If-None-Match (${what}).`);
-  }
+function conditions(found: readonly ConditionFound[]): Finding {
+  const subject = "conditional writes";
+  const missing = found.filter(({ is }) => is !== "enforced");
+  if (missing.length === 0)
+    return ok(subject, "The store enforces them: a worker that wakes late cannot put an old version over a newer one.");
+  const named = missing.map(({ condition, operation, is }) => `${operation} ${isOr[is]} ${condition}`).join(", ");
+  return note(subject, `${named}: there a worker that wakes late could put an old version over a newer one.`);
 }
+
+const isOr = { enforced: "enforces", ignored: "ignores", unknown: "refuses" } as const;
 
 async function multipart(client: S3Client, key: string, signal: AbortSignal): Promise<Finding> {
   const upload = await client.createMultipartUpload({ key }, signal);

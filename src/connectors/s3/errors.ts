@@ -7,6 +7,11 @@ export function isOfEntry(error: unknown): error is GodwitError {
   return error instanceof GodwitError && (error.disposition === "rejected" || error.disposition === "corrupt");
 }
 
+/** Somebody else wrote under the name of the entry: it is looked at and tried again, and the rest goes on. */
+export function isOvertaken(error: unknown): error is GodwitError {
+  return error instanceof GodwitError && error.code === "condition_failed";
+}
+
 /** The object is another one than was pinned, or none. */
 export function isOfVersion(error: unknown): error is GodwitError {
   return error instanceof GodwitError && versionCodes.has(error.code);

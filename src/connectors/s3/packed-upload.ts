@@ -1,10 +1,11 @@
 import { must } from "../../base/assert.ts";
+import type { Standing } from "../../model/chunk.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
 import type { CompletedPart, Upload } from "./client-multipart.ts";
 import type { WrittenObject } from "./client-objects.ts";
-import { completeUpload } from "./complete.ts";
 import type { Flight } from "./flight.ts";
+import type { GuardedWrites } from "./guarded-writes.ts";
 
 /** One block of an item; `block` counts from the item's first. */
 export interface Block {
@@ -15,10 +16,12 @@ export interface Block {
 
 export interface PackedUploadParts {
   readonly client: S3Client;
+  readonly writes: GuardedWrites;
   readonly buffers: Buffers;
   readonly flight: Flight;
   readonly key: string;
   readonly sizeBytes: number;
+  readonly standing: Standing | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -55,10 +58,10 @@ export class PackedUpload {
   }
 
   async complete(): Promise<WrittenObject> {
-    const { client, signal, sizeBytes } = this.#parts;
+    const { writes, signal, sizeBytes, standing } = this.#parts;
     const parts = await Promise.all(this.#sent);
     const upload = await must(this.#upload, "an upload was created before it ends");
-    return completeUpload(client, { ...upload, parts, sizeBytes }, signal);
+    return writes.complete({ ...upload, parts, sizeBytes }, standing, signal);
   }
 
   /** Best effort, also after the work itself was aborted: what stays is found by `sweep`. */

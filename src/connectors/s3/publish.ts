@@ -6,7 +6,7 @@ import type { Loss, Observed } from "../../ports/source.ts";
 import type { PublishRequest, WriteReceipt } from "../../ports/target.ts";
 import type { S3Client } from "./client.ts";
 import type { CompletedPart } from "./client-multipart.ts";
-import { completeUpload } from "./complete.ts";
+import type { GuardedWrites } from "./guarded-writes.ts";
 import type { Root } from "./keys.ts";
 import { type Staging, stagingOf } from "./staging.ts";
 import { uploadVanished } from "./vanished-upload.ts";
@@ -15,6 +15,7 @@ const copiesAtOnce = 8;
 
 export interface PublisherParts {
   readonly client: S3Client;
+  readonly writes: GuardedWrites;
   readonly root: Root;
 }
 
@@ -22,20 +23,21 @@ export interface PublisherParts {
  * Makes a large entry visible: its upload is completed by the parts that were recorded, and by no others. Entries of
  * packs are visible since they were written.
  * @throws upload_vanished the upload or a part of it is gone, and what stands under the name is something else
+ * @throws condition_failed (retry) something newer than what was seen stands under the name
  */
 export async function publish(
-  { client, root }: PublisherParts,
+  { client, writes, root }: PublisherParts,
   request: PublishRequest,
   signal: AbortSignal,
 ): Promise<WriteReceipt> {
-  const { work, observed, ranges, skip } = request;
+  const { work, observed, ranges, skip, standing } = request;
   if (work.kind !== "head" || skip.has(0)) return { refused: [], lost: [] };
   const item = must(work.items[0], "a head has one item");
   const key = root.key(item.entry.path);
   const staging = stagingOf(key, must(work.staging, "a head that publishes was prepared"));
   const recorded = partsOf(item, ranges ?? []);
   const parts = staging.isRepair ? await repaired({ client, staging, item, recorded }, signal) : recorded;
-  await completeUpload(client, { ...staging.upload, parts, sizeBytes: item.entry.sizeBytes }, signal);
+  await writes.complete({ ...staging.upload, parts, sizeBytes: item.entry.sizeBytes }, standing, signal);
   const losses = lossesOf(item, observed);
   return { refused: [], lost: losses.length === 0 ? [] : [{ item: 0, losses }] };
 }

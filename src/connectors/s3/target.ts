@@ -1,11 +1,12 @@
 /**
  * The keys below a prefix as a target. Every object carries the SHA-256 of its parts; large ones are multipart uploads
  * that become visible when all of their parts are there, and are read back then. A worker whose lease has passed to
- * another writes the same bytes of the same version under the same name and part number, which changes nothing.
+ * another writes the same bytes of the same version under the same name and part number, which changes nothing; and where
+ * a newer version was published since, the store refuses it.
  */
 import { GodwitError } from "../../base/errors.ts";
 import { must } from "../../base/assert.ts";
-import type { Work } from "../../model/chunk.ts";
+import type { Standing, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
@@ -23,6 +24,7 @@ import { accepts } from "./accept.ts";
 import { metadataOf } from "./attributes.ts";
 import { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
+import { GuardedWrites } from "./guarded-writes.ts";
 import type { Root } from "./keys.ts";
 import { amazonLimits, partBytes, type S3Limits } from "./limits.ts";
 import { publish } from "./publish.ts";
@@ -40,10 +42,12 @@ export class S3Target implements Target {
   readonly #options: OpenOptions;
   readonly #limits: S3Limits;
   readonly #buffers = new Buffers();
+  readonly #writes: GuardedWrites;
 
   constructor(client: S3Client, root: Root, options: OpenOptions, limits: S3Limits = amazonLimits) {
     this.location = root.location;
     this.#client = client;
+    this.#writes = new GuardedWrites(client);
     this.#root = root;
     this.#options = options;
     this.#limits = limits;
@@ -74,7 +78,7 @@ export class S3Target implements Target {
     onConfirmed: OnConfirmed,
     signal: AbortSignal,
   ): Promise<WriteReceipt> {
-    const parts = { client: this.#client, root: this.#root, buffers: this.#buffers, work };
+    const parts = { client: this.#client, writes: this.#writes, root: this.#root, buffers: this.#buffers, work };
     if (work.kind !== "range") return new PackWriter(parts, onConfirmed, signal).run(frames);
     const key = this.#root.key(must(work.items[0], "a range has one item").entry.path);
     const { upload } = stagingOf(key, must(work.staging, "the head of a range was prepared"));
@@ -86,8 +90,13 @@ export class S3Target implements Target {
     return readBack({ client: this.#client, root: this.#root, buffers: this.#buffers, byChecksum }, request, signal);
   }
 
+  standing({ items }: Work, signal: AbortSignal): Promise<Standing | undefined> {
+    const { entry } = must(items[0], "a head has one item");
+    return this.#writes.look(this.#root.key(entry.path), signal);
+  }
+
   publish(request: PublishRequest, signal: AbortSignal): Promise<WriteReceipt> {
-    return publish({ client: this.#client, root: this.#root }, request, signal);
+    return publish({ client: this.#client, writes: this.#writes, root: this.#root }, request, signal);
   }
 
   /**

@@ -1,21 +1,24 @@
 import { must } from "../../base/assert.ts";
-import { blockCount, blockStarts, type Item, type Work } from "../../model/chunk.ts";
+import { blockCount, blockStarts, type Item, type Standing, type Work } from "../../model/chunk.ts";
 import type { ItemLoss } from "../../model/task.ts";
 import type { BytesFrame, EndFrame, Loss, Observed } from "../../ports/source.ts";
 import type { BlockReceipt, DigestedFrame, OnConfirmed, Refusal, WriteReceipt } from "../../ports/target.ts";
 import { metadataOf } from "./attributes.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
-import { isOfEntry, vanished } from "./errors.ts";
+import { isOfEntry, isOvertaken, vanished } from "./errors.ts";
 import { Flight } from "./flight.ts";
+import type { GuardedWrites } from "./guarded-writes.ts";
 import type { Root } from "./keys.ts";
 import { type Block, PackedUpload } from "./packed-upload.ts";
 import { objectTag } from "./tags.ts";
 
 const packLimits = { countMax: 16, bytesMax: 64 * 2 ** 20 } as const;
+const looksAtOnce = 16;
 
 export interface PackWriterParts {
   readonly client: S3Client;
+  readonly writes: GuardedWrites;
   readonly root: Root;
   readonly buffers: Buffers;
   readonly work: Work;
@@ -39,6 +42,7 @@ interface Open {
  */
 export class PackWriter {
   readonly #client: S3Client;
+  readonly #writes: GuardedWrites;
   readonly #root: Root;
   readonly #buffers: Buffers;
   readonly #work: Work;
@@ -48,10 +52,13 @@ export class PackWriter {
   readonly #refused: Refusal[] = [];
   readonly #lost: ItemLoss[] = [];
   readonly #uploads = new Set<PackedUpload>();
+  /** By item: what stood under its name before any of it was read. */
+  readonly #standing = new Map<number, Standing | undefined>();
   #open: Open | null = null;
 
-  constructor({ client, root, buffers, work }: PackWriterParts, onConfirmed: OnConfirmed, signal: AbortSignal) {
+  constructor({ client, writes, root, buffers, work }: PackWriterParts, onConfirmed: OnConfirmed, signal: AbortSignal) {
     this.#client = client;
+    this.#writes = writes;
     this.#root = root;
     this.#buffers = buffers;
     this.#work = work;
@@ -62,6 +69,7 @@ export class PackWriter {
 
   async run(frames: AsyncIterable<DigestedFrame>): Promise<WriteReceipt> {
     try {
+      await this.#lookWhereUnknown();
       for await (const frame of frames) {
         this.#signal.throwIfAborted();
         if (this.#open?.index !== frame.item) this.#open = "end" in frame ? null : this.#begin(frame);
@@ -77,19 +85,43 @@ export class PackWriter {
     }
   }
 
+  /** The plan knows for most. It must be known before the source is asked: see docs/decisions/0007. */
+  async #lookWhereUnknown(): Promise<void> {
+    const unknown: (readonly [number, Item])[] = [];
+    for (const [index, item] of this.#work.items.entries()) {
+      if (item.entry.kind !== "file") continue;
+      if (item.standing === undefined) unknown.push([index, item]);
+      else this.#standing.set(index, item.standing);
+    }
+    for (let from = 0; from < unknown.length; from += looksAtOnce) {
+      const some = unknown.slice(from, from + looksAtOnce);
+      const look = async ([index, { entry }]: readonly [number, Item]): Promise<void> =>
+        void this.#standing.set(index, await this.#writes.look(this.#root.key(entry.path), this.#signal));
+      await Promise.all(some.map(look));
+    }
+  }
+
   #begin(frame: BytesFrame): Open {
     const index = frame.item;
     const item = must(this.#work.items[index], "a frame belongs to an item");
     const isTail = frame.offset > item.offset;
     const isLarge = !isTail && blockCount(item) > 1;
-    const upload = isLarge ? this.#openUpload(item) : null;
+    const upload = isLarge ? this.#openUpload(item, this.#standing.get(index)) : null;
     return { index, item, isTail, upload, filling: null, filled: 0, only: null };
   }
 
-  #openUpload({ entry }: Item): PackedUpload {
+  #openUpload({ entry }: Item, standing: Standing | undefined): PackedUpload {
     const key = this.#root.key(entry.path);
-    const parts = { client: this.#client, buffers: this.#buffers, flight: this.#flight, signal: this.#signal };
-    const upload = new PackedUpload({ ...parts, key, sizeBytes: entry.sizeBytes });
+    const upload = new PackedUpload({
+      client: this.#client,
+      writes: this.#writes,
+      buffers: this.#buffers,
+      flight: this.#flight,
+      signal: this.#signal,
+      key,
+      sizeBytes: entry.sizeBytes,
+      standing,
+    });
     // A source that knows the attributes only at the end lets the parts wait for them.
     if (entry.attributes !== null) upload.create(metadataOf(entry.attributes, entry.kind));
     this.#uploads.add(upload);
@@ -133,7 +165,8 @@ export class PackWriter {
     const { body, sha256 } = must(open.only, "a file that was read has its block");
     const key = this.#root.key(entry.path);
     await this.#launch(index, body.length, async () => {
-      const written = await this.#client.putObject({ key, body, sha256, metadata }, this.#signal);
+      const input = { key, body, sha256, metadata };
+      const written = await this.#writes.put(input, this.#standing.get(index), this.#signal);
       this.#buffers.give(body);
       return [{ block: first, tag: objectTag(written) }];
     });
@@ -159,13 +192,13 @@ export class PackWriter {
     });
   }
 
-  /** An item that the store refuses for good does not stop the others. */
+  /** An item that the store refuses does not stop the others. */
   #launch(index: number, bytes: number, act: () => Promise<readonly BlockReceipt[]>): Promise<void> {
     return this.#flight.launch(bytes, async () => {
       try {
         return await act();
       } catch (error) {
-        if (!isOfEntry(error) || this.#signal.aborted) throw error;
+        if (!(isOfEntry(error) || isOvertaken(error)) || this.#signal.aborted) throw error;
         this.#refused.push({ item: index, error: error.toJSON() });
         return [];
       }
