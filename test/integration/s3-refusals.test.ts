@@ -3,8 +3,10 @@ import { hash, randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { createS3Client } from "../../src/connectors/s3/client.ts";
 import { namesVanishedUploads } from "../../src/connectors/s3/vanished-upload.ts";
+import { godwit } from "../testbed/program.ts";
 import { awsEnv } from "../testbed/servers.ts";
 import { describeOnServers } from "../testbed/suites.ts";
+import { tempDir } from "../testbed/temp-dir.ts";
 
 const signal = new AbortController().signal;
 
@@ -27,3 +29,18 @@ describeOnServers("a refusal", (s3) => {
     await expect(named.uploadPart(part, signal)).rejects.toMatchObject({ code: "upload_vanished" });
   });
 });
+
+describeOnServers(
+  "a sweep",
+  (s3) => {
+    test("where uploads cannot be listed removes nothing, and names the page that says more", async () => {
+      const bucket = await s3.bucket();
+      const args = ["sweep", `s3://${bucket}/copy`];
+      const { exitCode, stderr } = await godwit(args, { state: tempDir("state"), env: awsEnv(s3.server()) });
+      expect(exitCode).not.toBe(0);
+      expect(stderr).toMatch(/^godwit: listing_failed: .*cannot list uploads/m);
+      expect(stderr).toContain("docs/operate/limits.md");
+    });
+  },
+  { servers: ["s3s"] },
+);

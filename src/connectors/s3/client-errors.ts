@@ -21,6 +21,11 @@ export class S3Error extends GodwitError {
   }
 }
 
+/** The store does not have this operation, or not with these headers. */
+export function isUnsupported(error: unknown): error is S3Error {
+  return error instanceof S3Error && (error.s3Code === "NotImplemented" || error.status === 501);
+}
+
 interface Answer {
   readonly what: string;
   readonly status: number | null;

@@ -7,7 +7,7 @@ import { hash } from "node:crypto";
 import { GodwitError } from "../../base/errors.ts";
 import type { Standing } from "../../model/chunk.ts";
 import type { S3Client } from "./client.ts";
-import { S3Error } from "./client-errors.ts";
+import { isUnsupported } from "./client-errors.ts";
 import type { ObjectHead, PutObjectInput, WrittenObject } from "./client-objects.ts";
 import type { Condition } from "./client-shape.ts";
 import { type Completion, isMadeOf } from "./complete.ts";
@@ -69,7 +69,7 @@ export class GuardedWrites {
     try {
       return await send(standing === null ? { ifNoneMatch: "*" } : { ifMatch: quotedEtag(standing) });
     } catch (error) {
-      if (!isNotImplemented(error)) throw error;
+      if (!isUnsupported(error)) throw error;
       this.#isUnknown = true;
       return send({});
     }
@@ -88,10 +88,6 @@ export class GuardedWrites {
     }
     throw refusal.code === "upload_vanished" ? refusal : overtaken(key, refusal);
   }
-}
-
-function isNotImplemented(error: unknown): boolean {
-  return error instanceof S3Error && (error.s3Code === "NotImplemented" || error.status === 501);
 }
 
 /** Where the object of an If-Match is gone, Amazon S3 answers NoSuchKey. */

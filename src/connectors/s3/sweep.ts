@@ -1,6 +1,8 @@
+import { GodwitError } from "../../base/errors.ts";
 import { displayPath } from "../../model/path.ts";
 import type { OpenOptions, Orphan } from "../../ports/connector.ts";
 import type { UploadMarker } from "./client-uploads.ts";
+import { isUnsupported, type S3Error } from "./client-errors.ts";
 import { listingError } from "./errors.ts";
 import { Root } from "./keys.ts";
 import { openClient } from "./open.ts";
@@ -23,7 +25,7 @@ export async function* sweep(
   let after: UploadMarker | undefined;
   do {
     const page = await client.listMultipartUploads({ prefix, after }, signal).catch((error: unknown) => {
-      throw listingError(error, `${root.location} (its uploads)`);
+      throw isUnsupported(error) ? unlisted(root, error) : listingError(error, `${root.location} (its uploads)`);
     });
     for (const { key, uploadId, initiated } of page.uploads) {
       const ageMs = Date.now() - Date.parse(initiated ?? "");
@@ -36,6 +38,15 @@ export async function* sweep(
     }
     after = page.next ?? undefined;
   } while (after !== undefined);
+}
+
+function unlisted(root: Root, cause: S3Error): GodwitError {
+  return new GodwitError("listing_failed", {
+    disposition: "fatal",
+    what: `the store of ${root.location} cannot list uploads (${cause.what})`,
+    hint: "Nothing was removed. Use the store's own tools to find unfinished uploads; see docs/operate/limits.md.",
+    cause,
+  });
 }
 
 /** Null for one of many parts: they are not all counted for a listing. */
