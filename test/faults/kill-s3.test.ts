@@ -12,7 +12,8 @@ describeOnServers(
         const bucket = await s3.bucket();
         return {
           url: `s3://${bucket}/copy`,
-          env: awsEnv(s3.server()),
+          // s3s-fs breaks off the joining of parts when its client dies, and then has lost the upload.
+          env: awsEnv(await s3.proxy()),
           expectEqual: async (source) => {
             const remotes = { store: s3.server() };
             await rclone(["check", "--download", `${source}/`, `store:${bucket}/copy/`], { remotes });

@@ -1,4 +1,6 @@
 /** An upload that somebody aborts in the middle: what was confirmed in it is void, and nothing of it is believed. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { s3Request } from "../testbed/signed-request.ts";
 import { describeOnServers } from "../testbed/suites.ts";
@@ -42,4 +44,24 @@ describeOnServers(
     });
   },
   { tools: ["rclone"] },
+);
+
+describeOnServers(
+  "an upload whose end broke off inside the server",
+  (s3) => {
+    test("denies its end with parts left over: the entry starts anew, and the job ends proven", async () => {
+      const place = await newS3Place(s3);
+      const { proxy, key } = place;
+      const fault = { kind: "stall", forwarded: false } as const;
+      const rule = proxy.fail({ operation: "CompleteMultipartUpload", key, fault, nth: 1 });
+      const running = startCopy(place);
+      await rule.fired;
+      const uploadId = proxy.find({ operation: "CompleteMultipartUpload", key })[0]?.query.get("uploadId") ?? "";
+      rmSync(join(s3.server().dataDir ?? "", `.upload-${uploadId}.json`));
+      rule.release();
+      await expectProven(place, await running.end);
+      expect(sentParts(place)).toBe(2 * partsOfLarge);
+    });
+  },
+  { servers: ["s3s"], tools: ["rclone"] },
 );

@@ -194,8 +194,9 @@ async function forward({ exchange, request, response, target, rule }: Passage): 
     setHost: false,
     agent: false,
   });
+  // A request that came whole is carried out, whatever becomes of its client: so do stores, other than s3s-fs alone.
   response.once("close", () => {
-    if (!response.writableFinished) outgoing.destroy();
+    if (!response.writableFinished && !request.complete) outgoing.destroy();
   });
   const answered = Promise.withResolvers<IncomingMessage>();
   outgoing.once("response", answered.resolve);

@@ -24,7 +24,16 @@ export function namesVanishedUploads(client: S3Client): S3Client {
     ...client,
     uploadPart: guarded((input, signal) => client.uploadPart(input, signal)),
     uploadPartCopy: guarded((input, signal) => client.uploadPartCopy(input, signal)),
-    completeMultipartUpload: guarded((input, signal) => client.completeMultipartUpload(input, signal)),
+    completeMultipartUpload: async (input, signal) => {
+      try {
+        return await guarded((given: typeof input, stop) => client.completeMultipartUpload(given, stop))(input, signal);
+      } catch (error) {
+        // s3s-fs forgets an upload before it joins its parts; a client that dies meanwhile leaves parts without one.
+        // Whoever may not write here is told so when the upload is begun anew.
+        if (!(error instanceof GodwitError) || error.code !== "access_denied") throw error;
+        throw uploadVanished(input.key, error);
+      }
+    },
     abortMultipartUpload: async (input, signal) => {
       try {
         await client.abortMultipartUpload(input, signal);
