@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import type { ErrorRecord } from "../base/errors.ts";
 import { GodwitError } from "../base/errors.ts";
 import type { Item } from "../model/chunk.ts";
+import { sameVersion } from "../model/entry.ts";
 import type { JobSpec } from "../model/job.ts";
 import { displayPath } from "../model/path.ts";
 import type { Source, StoreChecksum } from "../ports/source.ts";
@@ -23,7 +24,9 @@ function storeEvidence(source: Source): EvidenceProvider {
     evidence: "store_checksum",
     expect: async (item, signal) => {
       const observed = await source.observe(item.entry, signal);
-      const kept = observed?.checksum ?? null;
+      // A checksum of another version says nothing of this one; reading it tells what became of it.
+      if (observed === null || !sameVersion(observed.entry.version, item.entry.version)) return null;
+      const kept = observed.checksum;
       return kept === null ? null : expectation(item, kept, "the checksum that the source's store keeps");
     },
   };

@@ -9,12 +9,13 @@ import { decodeItems } from "../model/item-codec.ts";
 import type { ItemEnding, Progress, Task, TaskResult } from "../model/task.ts";
 import type { Assignment } from "../ports/assignment.ts";
 import type { Target } from "../ports/target.ts";
-import { compare, compareItems } from "../verifier/compare.ts";
+import { compare, compareItems, type Comparison } from "../verifier/compare.ts";
 import { readBack } from "../verifier/read-back.ts";
 import type { VerifierRole } from "../verifier/role.ts";
 import type { WorkerRole } from "../worker/role.ts";
 import { digestWhole, prepare, publish, remove, seal } from "../worker/stage.ts";
 import { prehash, transfer } from "../worker/transfer.ts";
+import { openWitness } from "../worker/witness.ts";
 
 export interface Roles {
   /** Null for `check`: there is nothing to write. */
@@ -71,10 +72,9 @@ async function transferRest(roles: Roles, worker: WorkerRole, assignment: Assign
   if (task.kind === "range") return transfer(worker, assignment);
   const wanted = new Set(items.keys().filter((index) => (items[index] as Item).compare && !skip.has(index)));
   if (wanted.size === 0 || task.receipts.count > 0) return transfer(worker, assignment);
-  const { same, digests, found } = await compareItems(roles.verifier, assignment, wanted);
+  const { same, digests, found, endings } = await compareWithEvidence(roles, assignment, wanted);
   if (same.size === 0) return transfer(worker, assignment);
   await adoptAttributes(worker.target, assignment, same, found);
-  const endings = Array.from(same, (item): ItemEnding => ({ ...identical, item }));
   const rest = await transfer(worker, { ...assignment, skip: new Set([...skip, ...same]) });
   if (rest.type !== "transferred") return rest;
   const { progress } = rest;
@@ -83,10 +83,41 @@ async function transferRest(roles: Roles, worker: WorkerRole, assignment: Assign
 }
 
 async function compareHead(roles: Roles, assignment: Assignment): Promise<TaskResult | null> {
-  const { same, digests, found } = await compareItems(roles.verifier, assignment, new Set([0]));
-  if (!same.has(0)) return roles.worker === null ? { type: "different" } : null;
+  const { same, digests, found, endings } = await compareWithEvidence(roles, assignment, new Set([0]));
+  const [ending] = endings;
+  if (ending === undefined) return roles.worker === null ? { type: "different" } : null;
+  if (ending.outcome === "failed") return { type: "entry_ended", ending };
   if (roles.worker !== null) await adoptAttributes(roles.worker.target, assignment, same, found);
-  return { type: "same", digests, readFrom: roles.verifier.existingReadFrom };
+  return { type: "same", digests, evidence: ending.evidence, readFrom: roles.verifier.existingReadFrom };
+}
+
+interface Found extends Comparison {
+  /** Of the items that are the same on both sides. */
+  readonly endings: readonly ItemEnding[];
+}
+
+/** That both sides are the same does not make them right: where there is evidence, they are held against it as well. */
+async function compareWithEvidence(
+  { worker, verifier }: Roles,
+  assignment: Assignment,
+  wanted: ReadonlySet<number>,
+): Promise<Found> {
+  const { items } = assignment;
+  const others = new Set(items.keys().filter((index) => !wanted.has(index)));
+  const evidence = worker?.evidence ?? null;
+  const witness = evidence === null ? null : await openWitness(evidence, { ...assignment, skip: others });
+  const result = await compareItems(verifier, assignment, wanted, (item, bytes) => witness?.bytes(item, bytes));
+  const starts = blockStarts(items);
+  const endings: ItemEnding[] = [];
+  for (const item of result.same) {
+    const block = (starts[item + 1] as number) - 1;
+    const digest = result.digests.subarray(block * 32, block * 32 + 32);
+    const error = (await witness?.objection({ item, block, digest, isLast: true })) ?? null;
+    const ending = { item, now: null, again: false };
+    if (error !== null) endings.push({ ...ending, outcome: "failed", evidence: "none", error });
+    else endings.push({ ...ending, outcome: "identical", evidence: witness?.evidenceOf(item) ?? "second_read", error });
+  }
+  return { ...result, endings };
 }
 
 /** The content is there already; its times and modes are brought in line. */
@@ -94,7 +125,7 @@ async function adoptAttributes(
   target: Target,
   { work, items, signal }: Assignment,
   same: ReadonlySet<number>,
-  found: Awaited<ReturnType<typeof compareItems>>["found"],
+  found: Comparison["found"],
 ): Promise<void> {
   const differ = (index: number): boolean => {
     const there = found.get(index);
@@ -122,11 +153,3 @@ function keepDigests(items: readonly Item[], { same, from, to, firstBlock }: Kep
     if (first >= shift && end - shift <= to.length) to.set(from.subarray(first, end), first - shift);
   }
 }
-
-const identical: Omit<ItemEnding, "item"> = {
-  outcome: "identical",
-  evidence: "second_read",
-  error: null,
-  now: null,
-  again: false,
-};

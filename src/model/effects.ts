@@ -1,5 +1,5 @@
 import type { ChunkKind, Item, Place, Stage } from "./chunk.ts";
-import type { Evidence } from "./entry.ts";
+import type { ChunkEvidence } from "./entry.ts";
 import type { Counters } from "./job.ts";
 import type { BadBlock, ItemEnding, ItemLoss, NewChunk, Progress } from "./task.ts";
 
@@ -52,7 +52,7 @@ export interface Effects {
   readonly staging?: string | null;
   readonly prehash?: Uint8Array;
   readonly sha256?: string;
-  readonly evidence?: Evidence;
+  readonly evidence?: ChunkEvidence;
   /** Recorded as exceptions of the row's items; the items themselves go on. */
   readonly lost: readonly ItemLoss[];
   readonly add: readonly NewChunk[];

@@ -1,7 +1,7 @@
-/** Endings and receipts of a chunk as stored. Mostly there is none, or thousands that are alike: columns, then zstd. */
+/** Endings, receipts and mixed evidence of a chunk as stored. Mostly there is none, or thousands that are alike: columns, then zstd. */
 import type { ErrorRecord } from "../base/errors.ts";
 import { ColumnReader, ColumnWriter, damaged, setWide, getWide, wide } from "./columns.ts";
-import { type Entry, evidences, outcomes } from "./entry.ts";
+import { type Entry, type Evidence, evidences, outcomes } from "./entry.ts";
 import { decodeItems, encodeItems } from "./item-codec.ts";
 import { type ItemEnding, noReceipts, type Receipts } from "./task.ts";
 
@@ -88,6 +88,26 @@ export function decodeReceipts(bytes: Uint8Array): Receipts {
   const tags = decodeTags(body.subarray(count * digestBytes, -4));
   if (tags.length !== count) throw damaged("tags");
   return { count, digests: body.subarray(0, count * digestBytes), tags };
+}
+
+/** One byte an item before zstd: kept only where the items of a chunk differ. */
+export function encodeEvidence(each: readonly Evidence[]): Uint8Array {
+  const writer = new ColumnWriter();
+  writer.varint(each.length);
+  for (const evidence of each) writer.byte(evidences.indexOf(evidence));
+  return writer.finish(format);
+}
+
+/** @throws state_unusable when the bytes are damaged or of a later format */
+export function decodeEvidence(bytes: Uint8Array): Evidence[] {
+  const reader = new ColumnReader(bytes, format);
+  const marks = reader.raw(reader.count(1));
+  reader.end();
+  return Array.from(marks, (mark) => {
+    const evidence = evidences[mark];
+    if (evidence === undefined) throw damaged("evidence");
+    return evidence;
+  });
 }
 
 function encodeTags(tags: readonly (string | null)[]): Uint8Array {

@@ -67,6 +67,23 @@ export type Outcome = (typeof outcomes)[number];
 export const evidences = ["none", "one_read", "second_read", "store_checksum", "manifest", "size_and_mtime"] as const;
 export type Evidence = (typeof evidences)[number];
 
+/** Of a chunk: one word for all of its items, or, where they differ, one for each. */
+export type ChunkEvidence = Evidence | readonly Evidence[];
+
+/** From the weakest to the strongest: what may stand for things that differ. */
+const strength: readonly Evidence[] = [
+  "none",
+  "size_and_mtime",
+  "one_read",
+  "second_read",
+  "store_checksum",
+  "manifest",
+];
+
+export function weakerEvidence(a: Evidence, b: Evidence): Evidence {
+  return strength.indexOf(b) < strength.indexOf(a) ? b : a;
+}
+
 /** Where the bytes of a read-back came from: the medium itself, the page cache, or a store's own answer. */
 export type ReadFrom = "medium" | "cache" | "store";
 

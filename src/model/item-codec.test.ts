@@ -2,7 +2,14 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { GodwitError } from "../base/errors.ts";
 import type { Item } from "./chunk.ts";
-import { decodeEndings, decodeReceipts, encodeEndings, encodeReceipts } from "./ending-codec.ts";
+import {
+  decodeEndings,
+  decodeEvidence,
+  decodeReceipts,
+  encodeEndings,
+  encodeEvidence,
+  encodeReceipts,
+} from "./ending-codec.ts";
 import { type Entry, evidences, outcomes, type Version } from "./entry.ts";
 import { decodeItems, encodeItems } from "./item-codec.ts";
 import type { BytePath } from "./path.ts";
@@ -166,6 +173,22 @@ describe("endings", () => {
     }));
     expect(encodeEndings([])).toHaveLength(0);
     expect(encodeEndings(endings).length).toBeLessThan(100);
+  });
+});
+
+describe("evidence of items that differ", () => {
+  test("comes back as it was", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...evidences), { maxLength: 50 }), (each) => {
+        expect(decodeEvidence(encodeEvidence(each))).toEqual(each);
+      }),
+    );
+    expect(() => decodeEvidence(encodeEvidence(["manifest"]).subarray(0, 5))).toThrow(GodwitError);
+  });
+
+  test("takes a fraction of a byte for each, however it is mixed", () => {
+    const each = Array.from({ length: 4096 }, (_, item) => ((item * item) % 7 < 3 ? "one_read" : "store_checksum"));
+    expect(encodeEvidence(each).length).toBeLessThan(4096 / 5);
   });
 });
 

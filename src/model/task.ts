@@ -1,6 +1,6 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import type { ChunkId, ChunkKind, Item, JobId, Lease, Stage } from "./chunk.ts";
-import type { Entry, Evidence, Outcome, ReadFrom } from "./entry.ts";
+import type { ChunkEvidence, Entry, Evidence, Outcome, ReadFrom } from "./entry.ts";
 
 /** What a worker is handed by a claim: one stage of one chunk, and what earlier stages and attempts left. */
 export interface Task {
@@ -81,7 +81,7 @@ export type TaskResult =
   /** The staging place of a head. */
   | { readonly type: "prepared"; readonly staging: string | null }
   /** A head whose target already holds the same content; digests of its blocks in order. */
-  | { readonly type: "same"; readonly digests: Uint8Array; readonly readFrom: ReadFrom }
+  | { readonly type: "same"; readonly digests: Uint8Array; readonly evidence: Evidence; readonly readFrom: ReadFrom }
   /** `godwit check` on a head: the content differs. */
   | { readonly type: "different" }
   | { readonly type: "prehashed"; readonly digests: Uint8Array; readonly endings: readonly ItemEnding[] }
@@ -89,7 +89,7 @@ export type TaskResult =
       readonly type: "transferred";
       /** What was not yet reported as progress. */
       readonly progress: Progress;
-      readonly evidence: Evidence;
+      readonly evidence: ChunkEvidence;
       readonly lost: readonly ItemLoss[];
     }
   | {

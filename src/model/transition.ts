@@ -47,7 +47,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
     }
     case "same": {
       const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), endings: [] };
-      const identical = plainEnding(0, "identical", "second_read");
+      const identical = plainEnding(0, "identical", result.evidence);
       // After a repair began, a second look may find that nothing was wrong.
       const ranges: RangesEffect | null = hasRanges ? { type: "drop" } : null;
       return endRow(row, { ...nothing, place: ended, attempt, progress, endings: [identical], ranges, verdict: match });

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import type { ChunkId, ChunkKind, Instant, JobId, Lease, Stage, WorkerId } from "../model/chunk.ts";
-import type { ReadFrom } from "../model/entry.ts";
+import type { ChunkEvidence, ReadFrom } from "../model/entry.ts";
 import type { Counters, Job, JobSpec, JobStatus, Wish } from "../model/job.ts";
 import type { BytePath } from "../model/path.ts";
 import type { BadBlock, ItemEnding, NewChunk, Progress, Receipts, Task, TaskResult } from "../model/task.ts";
@@ -73,7 +73,7 @@ export interface ChunkRecord {
   readonly receipts: Receipts;
   readonly endings: readonly ItemEnding[];
   /** Evidence of the items without an ending of their own. */
-  readonly evidence: string;
+  readonly evidence: ChunkEvidence;
   readonly sha256: string | null;
   readonly attempt: number;
 }

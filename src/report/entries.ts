@@ -78,7 +78,7 @@ function* rowEntries(
   for (const [index, item] of items.entries()) {
     const ending = endings.get(index);
     if (ending === "again") continue;
-    const entry = plainEntry(row, item, ending, spec);
+    const entry = plainEntry({ row, item, index }, ending, spec);
     if (item.entry.kind === "file" && hasContent(entry.outcome)) {
       claims ||= ending === undefined;
       addDigests(entry, item, blocksOf(row, starts, index), spec);
@@ -92,7 +92,7 @@ function largeEntry(large: LargeEntry, spec: JobSpec, findings: RowFindings): re
   const { row, item } = large;
   const ending = finalEndings(row).get(0);
   if (ending === "again") return [];
-  const entry = plainEntry(row, item, ending, spec);
+  const entry = plainEntry({ row, item, index: 0 }, ending, spec);
   if (!hasContent(entry.outcome)) return [entry];
   if (ending === undefined) {
     findings.unprovenChunks += large.unprovenChunks;
@@ -102,7 +102,13 @@ function largeEntry(large: LargeEntry, spec: JobSpec, findings: RowFindings): re
   return [entry];
 }
 
-function plainEntry(row: ChunkRecord, item: Item, ending: ItemEnding | undefined, spec: JobSpec): ReportEntry {
+interface Told {
+  readonly row: ChunkRecord;
+  readonly item: Item;
+  readonly index: number;
+}
+
+function plainEntry({ row, item, index }: Told, ending: ItemEnding | undefined, spec: JobSpec): ReportEntry {
   const { entry } = item;
   const line: ReportEntry = {
     chunk: row.chunkId,
@@ -110,7 +116,7 @@ function plainEntry(row: ChunkRecord, item: Item, ending: ItemEnding | undefined
     kind: entry.kind,
     size_bytes: entry.sizeBytes,
     outcome: outcomeOf(row, ending, spec),
-    evidence: ending?.evidence ?? evidenceOf(row.evidence),
+    evidence: ending?.evidence ?? evidenceOf(row.evidence, index),
     version: versionText(entry.version),
     sha256: null,
     ...errorField(ending?.error),

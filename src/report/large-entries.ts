@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { ChunkId, Item } from "../model/chunk.ts";
-import { type Evidence, evidences } from "../model/entry.ts";
+import { type ChunkEvidence, type Evidence, weakerEvidence } from "../model/entry.ts";
 import type { ChunkRecord } from "../ports/store.ts";
 import { digestBytes } from "./block-digests.ts";
 import type { ReportRange } from "./schema.ts";
@@ -18,16 +18,6 @@ export interface LargeEntry {
   rangeBytes: number;
   unprovenChunks: number;
 }
-
-/** From the weakest to the strongest: what may stand for an entry whose ranges differ. */
-const strength: readonly Evidence[] = [
-  "none",
-  "size_and_mtime",
-  "one_read",
-  "second_read",
-  "store_checksum",
-  "manifest",
-];
 
 /**
  * Brings the ranges of large entries together with their heads. A Store that streams ranges right behind their head
@@ -70,7 +60,8 @@ export class LargeEntries {
       if (entry.sizeBytes <= blockBytes) large.sha256 ??= Buffer.from(digests.subarray(0, digestBytes)).toString("hex");
     }
     if (!this.#verdicts.isMatched(row.chunkId)) large.unprovenChunks += 1;
-    large.evidence = weaker(large.evidence, evidenceOf(row.evidence));
+    const evidence = evidenceOf(row.evidence, 0);
+    large.evidence = large.evidence === null ? evidence : weakerEvidence(large.evidence, evidence);
     large.rangeBytes += row.length;
     if (large.rangeBytes < entry.sizeBytes) return null;
     this.#open.delete(row.parentId as ChunkId);
@@ -86,15 +77,11 @@ export class LargeEntries {
 
 /** The head's own evidence (about the whole entry) where it is stronger than that of its weakest range. */
 export function evidenceOfLarge(large: LargeEntry): Evidence {
-  const whole = evidenceOf(large.row.evidence);
+  const whole = evidenceOf(large.row.evidence, 0);
   const parts = large.evidence ?? "none";
-  return strength.indexOf(whole) > strength.indexOf(parts) ? whole : parts;
+  return weakerEvidence(whole, parts) === parts ? whole : parts;
 }
 
-function weaker(a: Evidence | null, b: Evidence): Evidence {
-  return a === null || strength.indexOf(b) < strength.indexOf(a) ? b : a;
-}
-
-export function evidenceOf(text: string): Evidence {
-  return evidences.find((evidence) => evidence === text) ?? "none";
+export function evidenceOf(evidence: ChunkEvidence, item: number): Evidence {
+  return typeof evidence === "string" ? evidence : (evidence[item] ?? "none");
 }

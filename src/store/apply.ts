@@ -1,7 +1,8 @@
 /** Writes what a transition says: the row, its proof, the rows that follow, its ranges or its head. Decides nothing. */
 import { must, unreachable } from "../base/assert.ts";
 import type { Effects, HeadEffect } from "../model/effects.ts";
-import { encodeEndings } from "../model/ending-codec.ts";
+import { encodeEndings, encodeEvidence } from "../model/ending-codec.ts";
+import { type ChunkEvidence, type Evidence, weakerEvidence } from "../model/entry.ts";
 import { afterDamage, afterEntryEnded, afterGate } from "../model/transition.ts";
 import { addChunk, placed } from "./add-chunks.ts";
 import { appendProgress, clearReceipts, foldProgress, writeBlob } from "./blobs.ts";
@@ -21,6 +22,7 @@ export async function applyEffects(unit: Unit, chunk: Loaded, effects: Effects, 
   unit.count(effects.counters);
   await applyProgress(unit, row, effects);
   if (effects.prehash !== undefined) await writeBlob(unit.tx, row.id, "prehash", effects.prehash);
+  if (Array.isArray(effects.evidence)) await writeBlob(unit.tx, row.id, "evidence", encodeEvidence(effects.evidence));
   if (effects.endings.length > 0) {
     await writeBlob(unit.tx, row.id, "endings", encodeEndings([...view.endings, ...effects.endings]));
     await recordEndings(unit, row.id, effects.endings, view.items);
@@ -63,12 +65,16 @@ async function moveRow(unit: Unit, row: ChunkRow, effects: Effects, { openRanges
       expires_at: null,
       ...(staging !== undefined && { staging }),
       ...(sha256 !== undefined && { sha256 }),
-      ...(evidence !== undefined && { evidence }),
+      ...(evidence !== undefined && { evidence: weakest(evidence) }),
       ...(writer !== null && { writer }),
       ...(openRanges !== null && { open_ranges: openRanges }),
     })
     .where("id", "=", row.id)
     .execute();
+}
+
+function weakest(evidence: ChunkEvidence): Evidence {
+  return typeof evidence === "string" ? evidence : evidence.reduce(weakerEvidence);
 }
 
 async function applyHead(unit: Unit, range: ChunkRow, effect: HeadEffect, author: Author): Promise<void> {

@@ -3,7 +3,7 @@ import type { Selectable } from "kysely";
 import { must } from "../base/assert.ts";
 import type { ErrorRecord } from "../base/errors.ts";
 import type { JobId } from "../model/chunk.ts";
-import { decodeEndings } from "../model/ending-codec.ts";
+import { decodeEndings, decodeEvidence } from "../model/ending-codec.ts";
 import { type BytePath, pathFromBytes } from "../model/path.ts";
 import type { BadBlock } from "../model/task.ts";
 import type { AttemptRecord, ChunkRecord, ExceptionRecord, VerdictRecord } from "../ports/store.ts";
@@ -49,7 +49,7 @@ async function* chunkPages(engine: Engine, { jobId, parentId }: Family): AsyncIt
 }
 
 async function chunkRecord(tx: Tx, row: ChunkRow): Promise<ChunkRecord> {
-  const own = await readBlobs(tx, row.id, ["items", "receipts", "endings"]);
+  const own = await readBlobs(tx, row.id, ["items", "receipts", "endings", "evidence"]);
   let items = own.items;
   if (row.parent_id !== null) {
     const whole = (await readBlobs(tx, row.parent_id, ["items"])).items;
@@ -67,7 +67,7 @@ async function chunkRecord(tx: Tx, row: ChunkRow): Promise<ChunkRecord> {
     staging: row.staging,
     receipts: await readReceipts(tx, row, own.receipts ?? null),
     endings: own.endings === undefined ? [] : decodeEndings(own.endings),
-    evidence: row.evidence,
+    evidence: own.evidence === undefined ? row.evidence : decodeEvidence(own.evidence),
     sha256: row.sha256,
     attempt: row.attempt,
   };

@@ -49,6 +49,7 @@ export interface ChunksTable {
   slice_offset: number;
   slice_length: number;
   staging: string | null;
+  /** Of the items, the weakest; where they differ, each one's is in `blobs`. */
   evidence: Evidence;
   sha256: string | null;
   /** A head: ranges that have not passed the gate for which it waits. */
@@ -61,7 +62,7 @@ export interface ChunksTable {
 }
 
 /** The order is stored: append only. */
-export const parts = { items: 0, receipts: 1, endings: 2, prehash: 3 } as const;
+export const parts = { items: 0, receipts: 1, endings: 2, prehash: 3, evidence: 4 } as const;
 
 export interface BlobsTable {
   chunk_id: number;

@@ -18,14 +18,16 @@ export interface Comparison {
   readonly found: ReadonlyMap<number, Entry>;
 }
 
+/** @param onBytes sees the source's bytes as they pass, each item's in order */
 export async function compareItems(
   role: VerifierRole,
   assignment: Assignment,
   wanted: ReadonlySet<number>,
+  onBytes: (item: number, bytes: Uint8Array) => void = () => {},
 ): Promise<Comparison> {
   const { items, work, signal } = assignment;
   const skip = new Set(items.keys().filter((index) => !wanted.has(index)));
-  const ours = await digestsOf(role, role.source, { work, skip, signal });
+  const ours = await digestsOf(role, role.source, { work, skip, signal, onBytes });
   const found = new Map<number, Entry>();
   const there: Item[] = [...items];
   const absent = new Set(skip);
@@ -88,12 +90,13 @@ interface Reading {
   readonly work: Work;
   readonly skip: ReadonlySet<number>;
   readonly signal: AbortSignal;
+  readonly onBytes?: ((item: number, bytes: Uint8Array) => void) | undefined;
 }
 
 async function digestsOf(
   role: VerifierRole,
   side: Source,
-  { work, skip, signal }: Reading,
+  { work, skip, signal, onBytes }: Reading,
 ): Promise<{ digests: Uint8Array; broken: Map<number, Exclude<ItemEnd, { outcome: "read" }>> }> {
   const starts = blockStarts(work.items);
   const digests = new Uint8Array((starts.at(-1) as number) * 32);
@@ -113,6 +116,7 @@ async function digestsOf(
       continue;
     }
     role.meter.add(name, frame.bytes.length);
+    onBytes?.(frame.item, frame.bytes);
     running.update(frame.bytes);
     const to = frame.offset - item.offset + frame.bytes.length;
     if (to % item.blockBytes !== 0 && to !== item.length) continue;

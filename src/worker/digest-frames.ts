@@ -56,11 +56,18 @@ export async function* digestFrames(
     if ("end" in frame) {
       running = null;
       if (frame.item === rejected) continue;
-      if (frame.end.outcome === "read" && item.entry.kind === "file" && item.length === 0) {
-        yield* emptyBlock(frame.item, item, starts[frame.item] as number, digests);
+      let { end } = frame;
+      if (end.outcome === "read" && item.entry.kind === "file" && item.length === 0) {
+        const block = starts[frame.item] as number;
+        digests.set(emptyDigest, block * digestBytes);
+        const passed = { item: frame.item, block, digest: emptyDigest, isLast: true };
+        const objection = (await witness?.objection(passed)) ?? null;
+        if (objection === null)
+          yield { item: frame.item, offset: item.offset, bytes: emptyBytes, block, digest: emptyDigest };
+        else end = { outcome: "failed", error: objection };
       }
-      onEnd(frame.item, frame.end);
-      yield frame;
+      onEnd(frame.item, end);
+      yield { item: frame.item, end };
       continue;
     }
     meter.add("sourceBytesRead", frame.bytes.length);
@@ -98,11 +105,6 @@ export async function* digestFrames(
     // Pulled again: the target has taken them.
     meter.add("targetBytesWritten", frame.bytes.length);
   }
-}
-
-function* emptyBlock(index: number, item: Item, block: number, digests: Uint8Array): Generator<DigestedFrame> {
-  digests.set(emptyDigest, block * digestBytes);
-  yield { item: index, offset: item.offset, bytes: emptyBytes, block, digest: emptyDigest };
 }
 
 /** Where a frame lies in its block; a frame never crosses a block's border. */

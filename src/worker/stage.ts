@@ -139,6 +139,8 @@ export async function digestWhole(role: WorkerRole, { task, items, work, signal 
   }
   const sha256 = whole.digest();
   const error = (await expectation?.objection(sha256)) ?? null;
+  // It starts anew, or is given up: either way nobody will publish these bytes.
+  if (error !== null && !role.target.publishFirst) await role.target.discard(work, signal);
   const evidence = expectation === null ? "one_read" : (role.evidence?.evidence ?? "one_read");
   return { type: "digested", sha256: sha256.toString("hex"), evidence, error };
 }

@@ -4,20 +4,20 @@
  */
 import { GodwitError } from "../base/errors.ts";
 import { blockStarts, type Item } from "../model/chunk.ts";
-import type { Evidence } from "../model/entry.ts";
+import type { ChunkEvidence, Evidence } from "../model/entry.ts";
 import type { ItemEnding, TaskResult } from "../model/task.ts";
 import { digestFrames } from "./digest-frames.ts";
 import { Ledger } from "./ledger.ts";
 import type { Assignment } from "../ports/assignment.ts";
 import { endingOf, refusal, type WorkerRole } from "./role.ts";
-import { openWitness, secondReadWitness } from "./witness.ts";
+import { type EvidenceWitness, openWitness, secondReadWitness } from "./witness.ts";
 
 const digestBytes = 32;
 
 export async function transfer(role: WorkerRole, assignment: Assignment): Promise<TaskResult> {
   const { task, items, work, skip, signal } = assignment;
-  const evidence = role.evidence === null ? null : await openWitness(role.evidence, assignment);
-  const firstBlock = startOf(task.receipts.count, items, evidence !== null);
+  const judge = role.evidence === null ? null : await openWitness(role.evidence, assignment);
+  const firstBlock = startOf(task.receipts.count, items, judge !== null);
   const ledger = new Ledger({
     items,
     firstBlock,
@@ -28,7 +28,7 @@ export async function transfer(role: WorkerRole, assignment: Assignment): Promis
   const frames = digestFrames(role.source.read(work, firstBlock, skip, signal), {
     work,
     digests: ledger.digests,
-    witness: twice ?? evidence,
+    witness: twice ?? judge,
     meter: role.meter,
     onEnd: (item, end) => {
       if (end.outcome !== "read") ledger.end(endingOf(item, end));
@@ -44,10 +44,21 @@ export async function transfer(role: WorkerRole, assignment: Assignment): Promis
     if (twice !== null && ending.error?.code === "source_evidence_mismatch") throw GodwitError.fromJSON(ending.error);
     return { type: "entry_ended", ending };
   }
-  let rests: Evidence = "one_read";
-  if (twice !== null) rests = "second_read";
-  else if (evidence !== null && role.evidence !== null && evidence.silent === 0) rests = role.evidence.evidence;
-  return { type: "transferred", progress, evidence: rests, lost: receipt.lost };
+  const ended = new Set([...skip, ...progress.endings.map(({ item }) => item)]);
+  return { type: "transferred", progress, evidence: restsOn(items, ended, twice ?? judge), lost: receipt.lost };
+}
+
+/** Only files have bytes to compare. Items that have ended say themselves what they rest on: here they go with the first. */
+function restsOn(items: readonly Item[], ended: ReadonlySet<number>, witness: EvidenceWitness | null): ChunkEvidence {
+  if (witness === null) return "one_read";
+  const each = items.map(({ entry }, index): Evidence | null => {
+    if (ended.has(index)) return null;
+    return (entry.kind === "file" ? witness.evidenceOf(index) : null) ?? "one_read";
+  });
+  const first = each.find((evidence) => evidence !== null) ?? "one_read";
+  return each.every((evidence) => evidence === null || evidence === first)
+    ? first
+    : each.map((evidence) => evidence ?? first);
 }
 
 /** Reads the chunk from its source and keeps the digests: the first of the two reads of `prehash`. */

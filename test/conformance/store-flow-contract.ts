@@ -393,7 +393,8 @@ function headTests(make: () => Promise<Rig>): void {
   test("content that is there already needs no ranges", async () => {
     const { store } = await make();
     const { jobId } = await started(store, [big()]);
-    const steps = await play(store, jobId, () => ({ type: "same", digests: new Uint8Array(160), readFrom: "cache" }));
+    const same = { type: "same", digests: new Uint8Array(160), evidence: "second_read", readFrom: "cache" } as const;
+    const steps = await play(store, jobId, () => same);
     expect(steps).toHaveLength(1);
     expect(await endOf(store, jobId)).toMatchObject({
       "entries:identical": 1,
