@@ -53,8 +53,10 @@ export async function readReceipts(
   return row.stage === "transfer" ? joinReceipts(await readProgress(tx, row.id), folded) : folded;
 }
 
+/** A transfer that began again before the end of what another had confirmed makes void what follows. */
 export async function appendProgress(tx: Tx, chunkId: ChunkId, { firstBlock, receipts }: Progress): Promise<void> {
   if (receipts.count === 0) return;
+  await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).where("first_block", ">", firstBlock).execute();
   const encoded = encodeReceipts(receipts);
   await tx
     .insertInto("progress")
@@ -67,7 +69,8 @@ export async function appendProgress(tx: Tx, chunkId: ChunkId, { firstBlock, rec
 export async function foldProgress(tx: Tx, chunkId: ChunkId, rest: Progress): Promise<void> {
   const { receipts } = await readBlobs(tx, chunkId, ["receipts"]);
   const appended = await readProgress(tx, chunkId);
-  const all = joinReceipts([...appended, rest], receipts === undefined ? noReceipts : decodeReceipts(receipts));
+  const before = appended.filter(({ firstBlock }) => firstBlock < rest.firstBlock);
+  const all = joinReceipts([...before, rest], receipts === undefined ? noReceipts : decodeReceipts(receipts));
   if (all.count > 0) await writeBlob(tx, chunkId, "receipts", encodeReceipts(all));
   if (appended.length > 0) await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).execute();
 }
@@ -90,21 +93,21 @@ async function readProgress(tx: Tx, chunkId: ChunkId): Promise<readonly Slice[]>
   return rows.map((row) => ({ firstBlock: row.first_block, receipts: decodeReceipts(row.receipts) }));
 }
 
-/** Joins slices in order; blocks that were reported twice count once, a gap is a defect of ours. */
+/** Joins slices in order; of blocks that were reported twice the later report counts, a gap is a defect of ours. */
 function joinReceipts(slices: readonly Slice[], before: Receipts): Receipts {
   if (slices.length === 0) return before;
-  const digests: Uint8Array[] = [before.digests];
-  const tags: (string | null)[][] = [tagsOf(before)];
-  let count = before.count;
-  for (const { firstBlock, receipts } of slices) {
-    assert(firstBlock <= count, "confirmed blocks leave no gap");
-    const known = count - firstBlock;
-    if (receipts.count <= known) continue;
-    digests.push(receipts.digests.subarray(known * digestBytes));
-    tags.push(tagsOf(receipts).slice(known));
-    count += receipts.count - known;
+  const all: readonly Slice[] = [{ firstBlock: 0, receipts: before }, ...slices];
+  const digests: Uint8Array[] = [];
+  const tags: (string | null)[][] = [];
+  let count = 0;
+  for (const [index, { firstBlock, receipts }] of all.entries()) {
+    const used = (all[index + 1]?.firstBlock ?? firstBlock + receipts.count) - firstBlock;
+    assert(used <= receipts.count, "confirmed blocks leave no gap");
+    digests.push(receipts.digests.subarray(0, used * digestBytes));
+    tags.push(tagsOf(receipts).slice(0, used));
+    count += used;
   }
-  const isTagged = before.tags !== null || slices.some(({ receipts }) => receipts.tags !== null);
+  const isTagged = all.some(({ receipts }) => receipts.tags !== null);
   return { count, digests: joinBytes(digests), tags: isTagged ? tags.flat() : null };
 }
 

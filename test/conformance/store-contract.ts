@@ -9,6 +9,7 @@ import type { Task } from "../../src/model/task.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { storeFlowContract } from "./store-flow-contract.ts";
+import { storeProofContract } from "./store-proof-contract.ts";
 import {
   chunk,
   claimOne,
@@ -62,6 +63,9 @@ export function storeContract(name: string, open: OpenStore): void {
       leaseTests(open);
     });
     storeFlowContract(() => rig(open));
+    describe("proof", () => {
+      storeProofContract(() => rig(open));
+    });
   });
 }
 

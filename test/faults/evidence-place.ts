@@ -98,6 +98,7 @@ export async function putParts(
 
 async function ask(server: S3Access, call: S3Call): Promise<S3Answer> {
   const answer = await s3Request(server, call);
-  if (answer.status >= 300) throw new Error(`${call.method} ${call.key ?? ""}: ${answer.status} ${answer.body.toString()}`);
+  if (answer.status >= 300)
+    throw new Error(`${call.method} ${call.key ?? ""}: ${answer.status} ${answer.body.toString()}`);
   return answer;
 }
