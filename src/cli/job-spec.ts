@@ -4,7 +4,8 @@ import { resolve } from "node:path";
 import { GodwitError } from "../base/errors.ts";
 import type { JobSpec } from "../model/job.ts";
 import type { OpenOptions } from "../ports/connector.ts";
-import { sha256Of } from "../lane/evidence.ts";
+import { type GivenList, identify, refuseOtherList } from "../lane/lists.ts";
+import { parseManifest } from "../lane/manifest.ts";
 import type { JobValues, PlaceValues, SyncValues } from "./job-options.ts";
 import { refuseNested } from "./nested.ts";
 import { placeUrl } from "./place.ts";
@@ -22,7 +23,7 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
   const target = placeUrl(to);
   const deleting = "delete" in values && values.delete;
   if (kind !== "check") refuseNested({ source, target, deleting });
-  const sourceEvidence = parseEvidence(values.sourceEvidence);
+  const sourceEvidence = parseEvidence(values.sourceEvidence, source);
   const reads = sourceEvidence.type === "store" || sourceEvidence.type === "manifest";
   return {
     kind,
@@ -87,27 +88,37 @@ export function placeOpenOptions({ s3Endpoint, s3Region, s3PathStyle, s3Profile 
   };
 }
 
-function parseEvidence(typed: string): JobSpec["sourceEvidence"] {
+function parseEvidence(typed: string, source: string): JobSpec["sourceEvidence"] {
+  if (typed === "store" && !source.startsWith("s3:")) {
+    throw new GodwitError("evidence_missing", {
+      disposition: "fatal",
+      what: `a directory keeps no checksums to compare with: ${source}`,
+      hint: "Give a list of sha256sum to --source-evidence, or use --source-evidence prehash.",
+    });
+  }
   if (typed === "none" || typed === "store" || typed === "prehash") return { type: typed };
-  return { type: "manifest", ...listFile(typed) };
+  const path = resolve(typed);
+  const bytes = readList(path);
+  // Each lane reads it when the job runs; what is wrong with it is said before a job begins.
+  parseManifest(bytes, path);
+  return { type: "manifest", ...identify(path, bytes) };
 }
 
 /** A job's own list of files or of checksums must still be what it was. @throws job_options_differ */
 export function refuseOtherLists(spec: JobSpec): void {
-  const lists = [spec.filesFrom, spec.sourceEvidence.type === "manifest" ? spec.sourceEvidence : null];
-  const other = lists.find((list) => list !== null && listFile(list.path).sha256 !== list.sha256);
-  if (other === undefined || other === null) return;
-  throw new GodwitError("job_options_differ", {
-    disposition: "fatal",
-    what: `${other.path} is not what it was when the job began`,
-    hint: "Restore it to resume the job, or start another one with --new.",
-  });
+  for (const list of [spec.filesFrom, spec.sourceEvidence.type === "manifest" ? spec.sourceEvidence : null]) {
+    if (list !== null) refuseOtherList(list, readList(list.path));
+  }
 }
 
-function listFile(typed: string): { path: string; sha256: string } {
+function listFile(typed: string): GivenList {
   const path = resolve(typed);
+  return identify(path, readList(path));
+}
+
+function readList(path: string): Buffer {
   try {
-    return { path, sha256: sha256Of(readFileSync(path)) };
+    return readFileSync(path);
   } catch (cause) {
     throw new GodwitError("usage", {
       disposition: "fatal",

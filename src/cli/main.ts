@@ -15,6 +15,7 @@ const usageCodes = new Set<string>([
   "job_unknown",
   "job_ambiguous",
   "job_options_differ",
+  "evidence_missing",
   "job_locked",
   "job_state",
   "key_invalid",

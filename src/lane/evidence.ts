@@ -1,9 +1,6 @@
 /** What a source's bytes can be compared with: checksums that its store keeps, or a list that somebody gave. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { readFile } from "node:fs/promises";
 import type { ErrorRecord } from "../base/errors.ts";
-import { GodwitError } from "../base/errors.ts";
 import type { Item } from "../model/chunk.ts";
 import { sameVersion } from "../model/entry.ts";
 import type { JobSpec } from "../model/job.ts";
@@ -11,11 +8,17 @@ import { displayPath } from "../model/path.ts";
 import type { Source, StoreChecksum } from "../ports/source.ts";
 import type { EvidenceProvider, Expectation } from "../worker/role.ts";
 import { type Checksum, checksum } from "./checksum.ts";
+import { type Manifest, parseManifest } from "./manifest.ts";
+import { refuseOtherList } from "./lists.ts";
 
 export async function evidenceProvider(spec: JobSpec, source: Source): Promise<EvidenceProvider | null> {
   const wanted = spec.sourceEvidence;
   if (wanted.type === "store") return storeEvidence(source);
-  if (wanted.type === "manifest") return manifestEvidence(await readManifest(wanted.path), wanted.path);
+  if (wanted.type === "manifest") {
+    const bytes = await readFile(wanted.path);
+    refuseOtherList(wanted, bytes);
+    return manifestEvidence(parseManifest(bytes, wanted.path), wanted.path);
+  }
   return null;
 }
 
@@ -32,12 +35,12 @@ function storeEvidence(source: Source): EvidenceProvider {
   };
 }
 
-function manifestEvidence(digests: ReadonlyMap<string, string>, path: string): EvidenceProvider {
+function manifestEvidence(manifest: Manifest, path: string): EvidenceProvider {
   return {
     evidence: "manifest",
     expect: (item) => {
-      const hex = digests.get(item.entry.path);
-      return Promise.resolve(hex === undefined ? null : expectation(item, { algorithm: "sha256", hex }, path));
+      const hex = manifest.digestOf(item.entry.path);
+      return Promise.resolve(hex === null ? null : expectation(item, { algorithm: "sha256", hex }, path));
     },
   };
 }
@@ -62,33 +65,4 @@ function mismatch(item: Item, expected: StoreChecksum, { found, by }: { found: s
     what: `${displayPath(item.entry.path)} was read with ${expected.algorithm} ${found}, but ${by} says ${expected.hex}`,
     hint: "It is read again, up to 3 times in all. If that does not help, the source is damaged or its checksum is wrong.",
   };
-}
-
-/** Reads `sha256sum` output: names as bytes, with its escapes for newline and backslash. */
-async function readManifest(path: string): Promise<ReadonlyMap<string, string>> {
-  const digests = new Map<string, string>();
-  const lines = createInterface({ input: createReadStream(path, { encoding: "latin1" }), crlfDelay: Infinity });
-  let number = 0;
-  for await (const line of lines) {
-    number += 1;
-    if (line === "" || line.startsWith("#")) continue;
-    const parsed = /^(\\?)([0-9a-fA-F]{64}) [ *](.+)$/s.exec(line);
-    if (parsed === null) {
-      throw new GodwitError("evidence_missing", {
-        disposition: "fatal",
-        what: `line ${number} of ${path} is not a line of sha256sum`,
-        hint: "Each line holds 64 hexadecimal digits, two spaces, and a name relative to the source.",
-      });
-    }
-    const [, escaped, hex, name] = parsed as unknown as [string, string, string, string];
-    const plain =
-      escaped === "" ? name : name.replaceAll(/\\(\\|n|r)/g, (_, c: string) => ({ n: "\n", r: "\r" })[c] ?? "\\");
-    digests.set(plain.startsWith("./") ? plain.slice(2) : plain, hex.toLowerCase());
-  }
-  return digests;
-}
-
-/** The identity of a manifest or a list of files: a resumed job must be given the same. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

@@ -28,7 +28,7 @@ interface ReportDocument {
 }
 
 /** Copies, and reads the report that was left. */
-async function copyWithReport(
+export async function copyWithReport(
   args: readonly string[],
   place: { readonly state: string; readonly env?: Readonly<Record<string, string>> },
 ): Promise<Finding> {
