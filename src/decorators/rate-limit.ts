@@ -50,6 +50,9 @@ export function limitReads(source: Source, limit: SharedLimit, clock: Clock): So
     keepsDirectories: source.keepsDirectories,
     plan: (after, signal) => source.plan(after, signal),
     observe: (entry, signal) => source.observe(entry, signal),
+    ...(source.partBytes !== undefined && {
+      partBytes: (entry, parts, signal) => source.partBytes?.(entry, parts, signal) ?? Promise.resolve(null),
+    }),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
     read: async function* (work, from, skip, signal): AsyncGenerator<Frame> {
       for await (const frame of source.read(work, from, skip, signal)) {

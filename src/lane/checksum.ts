@@ -36,6 +36,37 @@ export function checksum(algorithm: StoreChecksum["algorithm"]): Checksum {
   }
 }
 
+/** A checksum of checksums: each part's is taken by itself, the whole is over theirs as binary. */
+export function compositeChecksum(algorithm: StoreChecksum["algorithm"], partBytes: readonly number[]): Checksum {
+  const closed: Promise<string>[] = [];
+  let running = checksum(algorithm);
+  let filled = 0;
+  const closeFull = (): void => {
+    while (closed.length < partBytes.length && filled === partBytes[closed.length]) {
+      closed.push(running.hex());
+      running = checksum(algorithm);
+      filled = 0;
+    }
+  };
+  return {
+    update: (bytes) => {
+      for (let at = 0; at < bytes.length;) {
+        closeFull();
+        const taken = Math.min(bytes.length - at, (partBytes[closed.length] ?? Infinity) - filled);
+        running.update(bytes.subarray(at, at + taken));
+        filled += taken;
+        at += taken;
+      }
+    },
+    hex: async () => {
+      closeFull();
+      const whole = checksum(algorithm);
+      for (const part of await Promise.all(closed)) whole.update(Buffer.from(part, "hex"));
+      return whole.hex();
+    },
+  };
+}
+
 function hex32(value: number): string {
   return value.toString(16).padStart(8, "0");
 }

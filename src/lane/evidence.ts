@@ -7,7 +7,7 @@ import type { JobSpec } from "../model/job.ts";
 import { displayPath } from "../model/path.ts";
 import type { Source, StoreChecksum } from "../ports/source.ts";
 import type { EvidenceProvider, Expectation } from "../worker/role.ts";
-import { type Checksum, checksum } from "./checksum.ts";
+import { type Checksum, checksum, compositeChecksum } from "./checksum.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { refuseOtherList } from "./lists.ts";
 
@@ -30,7 +30,11 @@ function storeEvidence(source: Source): EvidenceProvider {
       // A checksum of another version says nothing of this one; reading it tells what became of it.
       if (observed === null || !sameVersion(observed.entry.version, item.entry.version)) return null;
       const kept = observed.checksum;
-      return kept === null ? null : expectation(item, kept, "the checksum that the source's store keeps");
+      if (kept === null) return null;
+      const by = "the checksum that the source's store keeps";
+      if (kept.parts === null) return expectation(item, kept, { by, partBytes: null });
+      const partBytes = (await source.partBytes?.(item.entry, kept.parts, signal)) ?? null;
+      return partBytes === null ? null : expectation(item, kept, { by, partBytes });
     },
   };
 }
@@ -40,15 +44,24 @@ function manifestEvidence(manifest: Manifest, path: string): EvidenceProvider {
     evidence: "manifest",
     expect: (item) => {
       const hex = manifest.digestOf(item.entry.path);
-      return Promise.resolve(hex === null ? null : expectation(item, { algorithm: "sha256", hex }, path));
+      return Promise.resolve(
+        hex === null
+          ? null
+          : expectation(item, { algorithm: "sha256", hex, parts: null }, { by: path, partBytes: null }),
+      );
     },
   };
 }
 
-function expectation(item: Item, expected: StoreChecksum, by: string): Expectation {
-  // A file of one block: the block's digest is the file's.
-  const known = expected.algorithm === "sha256" && item.length <= item.blockBytes;
-  const running: Checksum | null = known ? null : checksum(expected.algorithm);
+interface Basis {
+  /** Who says so. */
+  readonly by: string;
+  /** Null where the checksum is over the bytes themselves. */
+  readonly partBytes: readonly number[] | null;
+}
+
+function expectation(item: Item, expected: StoreChecksum, { by, partBytes }: Basis): Expectation {
+  const running = runningOf(item, expected, partBytes);
   return {
     update: (bytes) => running?.update(bytes),
     objection: async (digest) => {
@@ -56,6 +69,12 @@ function expectation(item: Item, expected: StoreChecksum, by: string): Expectati
       return found === expected.hex ? null : mismatch(item, expected, { found, by });
     },
   };
+}
+
+/** @returns null for a file of one block, whose digest is the file's */
+function runningOf(item: Item, { algorithm }: StoreChecksum, partBytes: readonly number[] | null): Checksum | null {
+  if (partBytes !== null) return compositeChecksum(algorithm, partBytes);
+  return algorithm === "sha256" && item.length <= item.blockBytes ? null : checksum(algorithm);
 }
 
 function mismatch(item: Item, expected: StoreChecksum, { found, by }: { found: string; by: string }): ErrorRecord {

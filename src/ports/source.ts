@@ -31,6 +31,8 @@ export type ExtendedAttributes = ReadonlyMap<string, Uint8Array>;
 export interface StoreChecksum {
   readonly algorithm: "sha256" | "sha1" | "md5" | "crc32" | "crc32c" | "crc64nvme";
   readonly hex: string;
+  /** Null: of the bytes. Else of the checksums of so many parts, in order: their borders must be known to compare it. */
+  readonly parts: number | null;
 }
 
 /** What an entry is right now. */
@@ -81,6 +83,11 @@ export interface Source extends AsyncDisposable {
   read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncIterable<Frame>;
   /** @returns null when the entry is gone. */
   observe(entry: Entry, signal: AbortSignal): Promise<Observed | null>;
+  /**
+   * Bytes of each of the parts over which the store's checksum of an entry is made, in order.
+   * @returns null where the store does not tell
+   */
+  partBytes?(entry: Entry, parts: number, signal: AbortSignal): Promise<readonly number[] | null>;
 }
 
 /** What can be lost when an entry of a source lands on a target; each a short word for the report. */

@@ -139,3 +139,97 @@ describeOnServers("a large object and the checksum that its store keeps of the w
     expect(filesOf(place)).toEqual(["small.bin"]);
   });
 });
+
+describeOnServers("an object that was sent in parts", (s3) => {
+  const parts = [seededBytes("p1", 5 * MiB), seededBytes("p2", 6 * MiB), seededBytes("p3", 1_000)];
+  const whole = Buffer.concat(parts);
+  /** s3s-fs tells neither the parts of an object nor their borders: the checksum of checksums says nothing then. */
+  const told = s3.name === "moto" ? "store_checksum" : "one_read";
+  const sorts = [
+    ["of MD5s", {}],
+    ["of SHA-256s", { "x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-type": "COMPOSITE" }],
+    ["of CRC-32s", { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "COMPOSITE" }],
+    ["of the whole by CRC-64", { "x-amz-checksum-algorithm": "CRC64NVME", "x-amz-checksum-type": "FULL_OBJECT" }],
+  ] as const;
+
+  test.each(sorts)("and has a checksum %s is compared with it where its parts are known", async (_, headers) => {
+    const place = await newStorePlace(s3);
+    await putParts(place, "parts.bin", parts, headers);
+    await put(place, "small.bin", whole.subarray(0, 100));
+    for (const options of [[], ["--chunk-size", "5MiB"]]) {
+      const found = await copyFromStore({ ...place, target: `${place.target}${options.length}` }, [
+        "--new",
+        ...options,
+      ]);
+      expect(found.end.exitCode, found.end.stderr).toBe(0);
+      expect(found.passed).toBe(true);
+      expect(found.entries.get("parts.bin")).toMatchObject({ outcome: "verified", evidence: told });
+      expect(found.entries.get("small.bin")).toMatchObject({ outcome: "verified", evidence: "store_checksum" });
+    }
+  });
+});
+
+describeOnServers(
+  "an object that was sent in parts, of which the store tells",
+  (s3) => {
+    const parts = [seededBytes("p1", 5 * MiB), seededBytes("p2", 6 * MiB), seededBytes("p3", 1_000)];
+    const sha256 = { "x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-type": "COMPOSITE" };
+    const cases = [
+      ["in a pack, by its ETag", {}, []],
+      ["in a pack, by its SHA-256s", sha256, []],
+      ["in chunks, by its ETag", {}, ["--chunk-size", "5MiB"]],
+      ["in chunks, by its SHA-256s", sha256, ["--chunk-size", "5MiB"]],
+    ] as const;
+
+    test.each(cases)("one wrong read is found %s", async (_, headers, options) => {
+      const place = await newStorePlace(s3);
+      await putParts(place, "parts.bin", parts, headers);
+      const rule = lieOf(place, "parts.bin", 2);
+      const { end, passed, entries, exceptions } = await copyFromStore(place, options);
+      expect(end.exitCode, end.stderr).toBe(0);
+      expect(rule.hits).toBe(1);
+      expect(passed).toBe(true);
+      expect(entries.get("parts.bin")).toMatchObject({ outcome: "verified", evidence: "store_checksum" });
+      expect(exceptions).toEqual([expect.objectContaining({ path: "parts.bin", outcome: "retried", error: mismatch })]);
+      expect(readFileSync(join(place.target, "parts.bin")).equals(Buffer.concat(parts))).toBe(true);
+    });
+
+    test.each(cases)("reads that are wrong every time end it failed %s", async (_, headers, options) => {
+      const place = await newStorePlace(s3);
+      await putParts(place, "parts.bin", parts, headers);
+      lieOf(place, "parts.bin");
+      const { end, entries } = await copyFromStore(place, options);
+      expect(end.exitCode, end.stderr).toBe(1);
+      expect(entries.get("parts.bin")).toMatchObject({ outcome: "failed", error: mismatch });
+      expect(filesOf(place)).toEqual([]);
+    });
+  },
+  { servers: ["moto"] },
+);
+
+describeOnServers("checksums of every sort that a store keeps", (s3) => {
+  /** The check values that the catalogues give for these nine bytes. */
+  const nine = Buffer.from("123456789");
+  test.each([
+    ["sha256", "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"],
+    ["sha1", "f7c3bc1d808e04732adf679965ccc34ca7ae3441"],
+    ["crc32", "cbf43926"],
+    ["crc32c", "e3069283"],
+    ["crc64nvme", "ae8b14860a799888"],
+  ])("%s is computed as the store does", async (algorithm, hex) => {
+    const place = await newStorePlace(s3);
+    const base64 = Buffer.from(hex, "hex").toString("base64");
+    const headers = {
+      [`x-amz-checksum-${algorithm}`]: base64,
+      "x-amz-sdk-checksum-algorithm": algorithm.toUpperCase(),
+    };
+    await put(place, "nine", nine, headers);
+    const found = await copyFromStore(place);
+    expect(found.entries.get("nine")).toMatchObject({ outcome: "verified", evidence: "store_checksum" });
+    const fault = { kind: "corrupt", body: "response", offset: 4 } as const;
+    place.proxy.fail({ operation: "GetObject", key: "from/nine", fault });
+    const wrong = await copyFromStore({ ...place, target: `${place.target}-2` }, ["--new"]);
+    expect(wrong.end.exitCode).toBe(1);
+    expect(wrong.entries.get("nine")?.error?.what).toMatch(new RegExp(`read with ${algorithm} \\w+, .* says ${hex}$`));
+  });
+});

@@ -66,9 +66,17 @@ export interface WrittenObject {
   readonly checksumSha256: string | null;
 }
 
+export interface PartHead {
+  readonly bytes: number;
+  /** Of the object. Null where the store knows nothing of parts: then `bytes` are those of the whole. */
+  readonly partCount: number | null;
+}
+
 export interface ObjectOperations {
   /** Null when there is no such object, version or bucket (a HEAD does not say which). */
   headObject(input: ObjectAddress, signal: AbortSignal): Promise<ObjectHead | null>;
+  /** One of the parts in which the object was sent. Null when there is no such object or part. */
+  headPart(input: ObjectAddress & { readonly partNumber: number }, signal: AbortSignal): Promise<PartHead | null>;
   getObject(input: GetObjectInput, signal: AbortSignal): Promise<GetObjectResult>;
   putObject(input: PutObjectInput, signal: AbortSignal): Promise<WrittenObject>;
   /** No error when there is none. On a versioned bucket without `versionId` this adds a delete marker. */
@@ -83,6 +91,20 @@ export function createObjectOperations(caller: S3Caller): ObjectOperations {
       try {
         const answer = await caller.headers(request, signal);
         return objectHead(request, caller, answer, contentLength(request, caller, answer));
+      } catch (error) {
+        if (error instanceof S3Error && error.code === "source_vanished") return null;
+        throw error;
+      }
+    },
+
+    async headPart({ key, versionId, partNumber }, signal) {
+      const query = { partNumber: String(partNumber), versionId };
+      const request: S3Request = { operation: "HeadObject", method: "HEAD", key, query };
+      try {
+        const answer = await caller.headers(request, signal);
+        const count = answer.get("x-amz-mp-parts-count");
+        const partCount = count !== undefined && /^\d{1,5}$/.test(count) ? Number(count) : null;
+        return { bytes: contentLength(request, caller, answer), partCount };
       } catch (error) {
         if (error instanceof S3Error && error.code === "source_vanished") return null;
         throw error;

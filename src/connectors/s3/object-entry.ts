@@ -53,21 +53,32 @@ function timeMs(text: string | null): number {
 const strongestFirst = ["sha256", "crc64nvme", "crc32c", "crc32", "sha1"] as const;
 
 /**
- * The checksum of the whole object that the store keeps. A composite one is over its parts' checksums and says nothing
- * of the bytes without the parts' borders. An ETag is the MD5 of an object of one piece, unless a key of ours or of KMS
- * encrypts it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ * The checksum of the whole object that the store keeps, else the composite one: over the checksums of its parts, and
+ * ending in their number. An ETag is an MD5 of either sort, unless a key of ours or of KMS encrypts the object.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
  */
-export function storeChecksum({ checksums, checksumType, etag, headers }: ObjectHead): StoreChecksum | null {
-  const pieces = /^[0-9a-f]{32}-\d+$/i.test(bareEtag(etag ?? ""));
-  for (const algorithm of strongestFirst) {
-    const value = checksums[algorithm];
-    if (value === undefined || value.includes("-") || checksumType === "COMPOSITE") continue;
-    // A SHA of several pieces is always composite, also where the store leaves the type out.
-    if (pieces && checksumType === null && algorithm.startsWith("sha")) continue;
-    return { algorithm, hex: Buffer.from(value, "base64").toString("hex") };
-  }
-  const isEncrypted = headers.get("x-amz-server-side-encryption")?.startsWith("aws:kms") === true;
-  const hasCustomerKey = headers.has("x-amz-server-side-encryption-customer-algorithm");
-  const md5 = bareEtag(etag ?? "").toLowerCase();
-  return !isEncrypted && !hasCustomerKey && /^[0-9a-f]{32}$/.test(md5) ? { algorithm: "md5", hex: md5 } : null;
+export function storeChecksum(head: ObjectHead): StoreChecksum | null {
+  const etag = /^([0-9a-f]{32})(?:-(\d+))?$/.exec(bareEtag(head.etag ?? "").toLowerCase());
+  const etagParts = etag?.[2] === undefined ? null : Number(etag[2]);
+  const kept = strongestFirst.flatMap((algorithm) => {
+    const [value, counted] = head.checksums[algorithm]?.split("-") ?? [];
+    if (value === undefined) return [];
+    // A SHA of several parts is always composite, also where the store leaves the type out.
+    const isComposite =
+      counted !== undefined ||
+      head.checksumType === "COMPOSITE" ||
+      (head.checksumType === null && etagParts !== null && algorithm.startsWith("sha"));
+    // 0: of how many parts, the store leaves out.
+    const parts = isComposite ? Number(counted ?? etagParts ?? 0) : null;
+    return [{ algorithm, hex: Buffer.from(value, "base64").toString("hex"), parts }];
+  });
+  const best = kept.find(({ parts }) => parts === null) ?? kept.find(({ parts }) => parts !== 0);
+  if (best !== undefined) return best;
+  return etag === null || isKeyed(head) ? null : { algorithm: "md5", hex: etag[1] as string, parts: etagParts };
+}
+
+function isKeyed({ headers }: ObjectHead): boolean {
+  const isOfKms = headers.get("x-amz-server-side-encryption")?.startsWith("aws:kms") === true;
+  return isOfKms || headers.has("x-amz-server-side-encryption-customer-algorithm");
 }

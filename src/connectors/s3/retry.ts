@@ -70,6 +70,7 @@ export function withRetry(client: S3Client, options: RetryOptions): S3Client {
     listObjectsV2: again((input, signal) => client.listObjectsV2(input, signal)),
     deleteObjects: again((input, signal) => client.deleteObjects(input, signal)),
     headObject: again((input, signal) => client.headObject(input, signal)),
+    headPart: again((input, signal) => client.headPart(input, signal)),
     getObject: (input, signal) => getResumed(client, runner, input, signal),
     putObject: sendAgain((input, signal) => client.putObject(input, signal)),
     deleteObject: again((input, signal) => client.deleteObject(input, signal)),

@@ -13,6 +13,7 @@ import type { S3Client } from "./client.ts";
 import type { ObjectHead } from "./client-objects.ts";
 import { changed, isOfEntry, isOfVersion, nothingThere, vanished } from "./errors.ts";
 import { fetchPiece, pieces } from "./fetch.ts";
+import { partBytes } from "./parts.ts";
 import { pagesOfList, readKeyList } from "./files-from.ts";
 import { quotedEtag, type Root } from "./keys.ts";
 import { Lister } from "./list.ts";
@@ -99,6 +100,10 @@ export class S3Source implements Source {
       xattrs: null,
       checksum: storeChecksum(head),
     };
+  }
+
+  partBytes(entry: Entry, parts: number, signal: AbortSignal): Promise<readonly number[] | null> {
+    return partBytes(this.#client, { key: this.#root.key(entry.path), entry, parts }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
