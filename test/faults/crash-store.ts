@@ -10,8 +10,11 @@ export const crashPoints = [
   "before_verdict_recorded",
   "before_publish_recorded",
 ] as const;
-/** `claimed_…`: a task of that stage was claimed, and nothing of it done. */
-export type CrashPoint = (typeof crashPoints)[number] | `claimed_${Stage}`;
+/**
+ * `claimed_…`: a task of that stage was claimed, and nothing of it done. `before_digest_recorded`: a whole file was
+ * compared with its evidence.
+ */
+export type CrashPoint = (typeof crashPoints)[number] | `claimed_${Stage}` | "before_digest_recorded";
 
 /** A Store whose process dies at the n-th time that the point is reached. */
 export function crashingStore(store: Store, point: CrashPoint, occurrence: number): Store {
@@ -35,6 +38,7 @@ export function crashingStore(store: Store, point: CrashPoint, occurrence: numbe
           const [, { type }] = args;
           if (type === "transferred") reach("before_transfer_recorded");
           if (type === "read_back") reach("before_verdict_recorded");
+          if (type === "digested") reach("before_digest_recorded");
           if (type === "published") reach("before_publish_recorded");
           await target.finish(...args);
           if (type === "transferred") reach("after_transfer_recorded");

@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { flip } from "../conformance/s3-tree.ts";
 import { godwit } from "../testbed/program.ts";
@@ -12,6 +13,7 @@ import { tempDir } from "../testbed/temp-dir.ts";
 import { fingerprint, seededBytes } from "../testbed/trees.ts";
 import { copyWithReport, type Finding, MiB } from "./evidence-place.ts";
 
+const crashMain = [fileURLToPath(new URL("./crash-main.ts", import.meta.url))];
 const mismatch = expect.objectContaining({ code: "source_evidence_mismatch" });
 
 interface Place {
@@ -188,6 +190,42 @@ describe("a source that is not what its list says", () => {
     const again = await copy(place, ["--new", ...options]);
     expect(again.entries.get("file")).toMatchObject({ outcome: "identical", evidence: "manifest" });
   });
+});
+
+test("a file that is half copied when the process dies, twice, is compared whole by the third", async () => {
+  const place = newPlace({ file: seededBytes("file", 40 * MiB), small: "small" });
+  writeFileSync(place.list, listed(place));
+  const { source, target, list, state } = place;
+  // Slow enough that blocks are recorded on the way; each begins the file anew, since its evidence is about the whole.
+  for (const [records, limit] of [
+    ["2", "16MB/s"],
+    ["1", "8MB/s"],
+  ] as const) {
+    const args = ["copy", source, target, "--source-evidence", list, "--limit", limit, "--workers", "1"];
+    const killed = await godwit(["after_blocks_recorded", records, ...args], { state, script: crashMain });
+    expect(killed.signal, killed.stderr).toBe("SIGKILL");
+  }
+  const { end, passed, entries } = await copy(place, ["--workers", "1"]);
+  expect(end.exitCode, end.stderr).toBe(0);
+  expect(passed).toBe(true);
+  expect(entries.get("file")).toMatchObject({ outcome: "verified", evidence: "manifest" });
+  expect(fingerprint(target)).toEqual(fingerprint(source));
+});
+
+test("a process that dies when a large file was found wrong leaves its end to the next, and nothing of the file", async () => {
+  const place = newPlace({ file: seededBytes("file", 20 * MiB), small: "small" });
+  writeFileSync(place.list, listed(place));
+  rot(join(place.source, "file"), 1_000);
+  const { source, target, list, state } = place;
+  const chunks = ["--chunk-size", "8MiB"];
+  const args = ["before_digest_recorded", "1", "copy", source, target, "--source-evidence", list, ...chunks];
+  const killed = await godwit(args, { state, script: crashMain });
+  expect(killed.signal, killed.stderr).toBe("SIGKILL");
+  const { end, entries } = await copy(place, chunks);
+  expect(end.exitCode, end.stderr).toBe(1);
+  expect(entries.get("file")).toMatchObject({ outcome: "failed", error: mismatch });
+  expect(entries.get("small")).toMatchObject({ outcome: "verified", evidence: "manifest" });
+  expect(namesOn(place)).toEqual(["small"]);
 });
 
 describe("a list that is wrong", () => {

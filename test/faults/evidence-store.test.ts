@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { s3Request } from "../testbed/signed-request.ts";
 import { describeOnServers } from "../testbed/suites.ts";
 import { seededBytes } from "../testbed/trees.ts";
 import { copyFromStore, MiB, newStorePlace, put, putParts, readsOf, type StorePlace } from "./evidence-place.ts";
@@ -231,5 +232,47 @@ describeOnServers("checksums of every sort that a store keeps", (s3) => {
     const wrong = await copyFromStore({ ...place, target: `${place.target}-2` }, ["--new"]);
     expect(wrong.end.exitCode).toBe(1);
     expect(wrong.entries.get("nine")?.error?.what).toMatch(new RegExp(`read with ${algorithm} \\w+, .* says ${hex}$`));
+  });
+});
+
+describeOnServers("from bucket to bucket", (s3) => {
+  const body = seededBytes("bucket", 20 * MiB);
+  const chunks = ["--chunk-size", "8MiB"] as const;
+
+  async function filled(): Promise<StorePlace> {
+    const place = await newStorePlace(s3);
+    await put(place, "large.bin", body);
+    await put(place, "small.bin", body.subarray(0, 3_000));
+    return { ...place, target: `s3://${place.bucket}/to` };
+  }
+
+  test.each(["large.bin", "small.bin"])("one wrong read of %s is found, and what arrives is right", async (name) => {
+    const place = await filled();
+    const rule = lieOf(place, name, 1);
+    const { end, passed, entries, exceptions } = await copyFromStore(place, chunks);
+    expect(end.exitCode, end.stderr).toBe(0);
+    expect(rule.hits).toBe(1);
+    expect(passed).toBe(true);
+    expect([...entries.values()].map(({ evidence }) => evidence)).toEqual(["store_checksum", "store_checksum"]);
+    expect(exceptions.filter(({ outcome }) => outcome === "retried")).toEqual([
+      expect.objectContaining({ path: name, error: mismatch }),
+    ]);
+    const arrived = await s3Request(s3.server(), { method: "GET", bucket: place.bucket, key: `to/${name}` });
+    expect(arrived.body.equals(name === "large.bin" ? body : body.subarray(0, 3_000))).toBe(true);
+  });
+
+  test.each(["large.bin", "small.bin"])("reads of %s that are wrong every time end it failed", async (name) => {
+    const place = await filled();
+    lieOf(place, name);
+    const { end, passed, entries } = await copyFromStore(place, chunks);
+    expect(end.exitCode, end.stderr).toBe(1);
+    expect(passed).toBe(false);
+    for (const [path, { outcome, error }] of entries) {
+      expect([path, outcome]).toEqual([path, path === name ? "failed" : "verified"]);
+      if (path === name) expect(error).toEqual(mismatch);
+    }
+    if (name === "large.bin") return;
+    const arrived = await s3Request(s3.server(), { method: "HEAD", bucket: place.bucket, key: `to/${name}` });
+    expect(arrived.status, "nothing small is published").toBe(404);
   });
 });
