@@ -1,7 +1,7 @@
 /** What a person sees while a job runs: a live block on a terminal, else a line every 10 s. Always on stderr. */
 import type { GodwitError } from "../base/errors.ts";
 import { formatBytes, formatDuration } from "../base/sizes.ts";
-import { type Job, unexplained } from "../model/job.ts";
+import { type Job, outcomeSum, unexplained } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";
 import { outcomes } from "../model/entry.ts";
 import type { JobObserver } from "./run-job.ts";
@@ -96,7 +96,7 @@ export class Display implements JobObserver, Disposable {
     const perSecond = (key: "read" | "verified"): number =>
       oldest === undefined || seconds === 0 ? 0 : ((this.#samples.at(-1)?.[key] ?? 0) - oldest[key]) / seconds;
     const listed = counters.listedBytes ?? 0;
-    const ended = outcomes.reduce((total, outcome) => total + (counters[`entries:${outcome}`] ?? 0), 0);
+    const ended = outcomes.reduce((total, outcome) => total + outcomeSum(counters, outcome).entries, 0);
     const left = unexplained(counters)?.bytes ?? 0;
     const rate = perSecond("read");
     const etaText = !job.planDone

@@ -126,6 +126,14 @@ function repeated(flags: string, help: string): OptionSpec<z.ZodDefault<z.ZodArr
   return { flags, help, schema: z.array(z.string()).default([]), repeats: true };
 }
 
+/** Some of the options, in the order of their names here. */
+export function chosenOptions<T extends OptionSpecs, K extends keyof T & string>(
+  specs: T,
+  names: readonly K[],
+): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, specs[name]])) as Pick<T, K>;
+}
+
 export type Values<T extends OptionSpecs> = { readonly [K in keyof T]: z.output<T[K]["schema"]> };
 
 /** Parses what commander collected. @throws usage that names the option */

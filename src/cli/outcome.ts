@@ -1,7 +1,7 @@
 /** How a job's end is told: to a person, to a machine, and to the shell. */
 import { formatBytes, formatDuration } from "../base/sizes.ts";
 import { isProven, outcomes } from "../model/entry.ts";
-import type { Job, JobStatus } from "../model/job.ts";
+import { everyCounter, type Job, type JobStatus, listedSum, outcomeSum } from "../model/job.ts";
 import type { JobDocument } from "./json-shapes.ts";
 import { placeText } from "./place.ts";
 
@@ -20,7 +20,7 @@ export function exitCodeOf(job: Job): number {
 }
 
 export function isClean(job: Job): boolean {
-  return outcomes.every((outcome) => isProven(outcome) || (job.counters[`entries:${outcome}`] ?? 0) === 0);
+  return outcomes.every((outcome) => isProven(outcome) || outcomeSum(job.counters, outcome).entries === 0);
 }
 
 /** What runs: nobody says so but the process that leads it. */
@@ -35,7 +35,7 @@ export function isInterrupted(job: Job, leader: string | null): boolean {
 
 /** @param leader who runs it now, from the Store */
 export function jobJson(job: Job, leader: string | null): JobDocument {
-  const { counters } = job;
+  const counters = everyCounter(job.counters);
   return {
     job_id: job.id,
     kind: job.spec.kind,
@@ -48,46 +48,42 @@ export function jobJson(job: Job, leader: string | null): JobDocument {
     created_at: new Date(job.createdAt).toISOString(),
     ended_at: job.endedAt === null ? null : new Date(job.endedAt).toISOString(),
     runs: job.runs,
-    listed: { entries: counters.listedEntries ?? 0, bytes: counters.listedBytes ?? 0 },
+    listed: listedSum(counters),
     outcomes: Object.fromEntries(
-      outcomes.map((outcome) => [
-        outcome,
-        { entries: counters[`entries:${outcome}`] ?? 0, bytes: counters[`bytes:${outcome}`] ?? 0 },
-      ]),
+      outcomes.map((outcome) => [outcome, outcomeSum(counters, outcome)]),
     ) as JobDocument["outcomes"],
-    chunks_total: counters.chunksTotal ?? 0,
-    chunks_complete: counters.chunksDone ?? 0,
-    bytes_transferred: counters.bytesTransferred ?? 0,
-    bytes_verified: counters.bytesVerified ?? 0,
-    source_bytes_read: counters.sourceBytesRead ?? 0,
-    target_bytes_written: counters.targetBytesWritten ?? 0,
-    target_bytes_read: counters.targetBytesRead ?? 0,
-    retries: counters.retries ?? 0,
-    mismatches: counters.mismatches ?? 0,
-    losses: counters.losses ?? 0,
-    deleted: counters.deleted ?? 0,
+    chunks_total: counters.chunksTotal,
+    chunks_complete: counters.chunksDone,
+    bytes_transferred: counters.bytesTransferred,
+    bytes_verified: counters.bytesVerified,
+    source_bytes_read: counters.sourceBytesRead,
+    target_bytes_written: counters.targetBytesWritten,
+    target_bytes_read: counters.targetBytesRead,
+    retries: counters.retries,
+    mismatches: counters.mismatches,
+    losses: counters.losses,
+    deleted: counters.deleted,
     last_failure_reason: job.failure,
   };
 }
 
 export function jobText(job: Job, elapsedMs: number): string {
-  const { counters, spec } = job;
+  const { spec } = job;
+  const { mismatches, retries } = everyCounter(job.counters);
   const parts = outcomeParts(job);
   const lines = [
     `${spec.kind} ${job.id}: ${placeText(spec.source)} to ${placeText(spec.target)}`,
     `  ${verdictText(job, formatDuration(elapsedMs))}: ${parts.length === 0 ? "nothing to do" : parts.join(", ")}`,
   ];
-  if ((counters.mismatches ?? 0) > 0 || (counters.retries ?? 0) > 0) {
-    lines.push(`  ${counters.mismatches ?? 0} mismatches found, ${counters.retries ?? 0} retries`);
-  }
+  if (mismatches > 0 || retries > 0) lines.push(`  ${mismatches} mismatches found, ${retries} retries`);
   return lines.join("\n");
 }
 
 /** `3 verified (1.20 MB)`, for each outcome that occurred. */
 export function outcomeParts({ counters }: Job): readonly string[] {
   const parts = outcomes.flatMap((outcome) => {
-    const entries = counters[`entries:${outcome}`] ?? 0;
-    return entries === 0 ? [] : [`${entries} ${outcome} (${formatBytes(counters[`bytes:${outcome}`] ?? 0)})`];
+    const { entries, bytes } = outcomeSum(counters, outcome);
+    return entries === 0 ? [] : [`${entries} ${outcome} (${formatBytes(bytes)})`];
   });
   if ((counters.deleted ?? 0) > 0) parts.push(`${counters.deleted} deleted`);
   return parts;

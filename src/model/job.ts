@@ -130,13 +130,33 @@ export function addCounters(a: Counters, b: Counters): Counters {
   return sum;
 }
 
+const zeros = Object.fromEntries(counterNames.map((name) => [name, 0])) as Readonly<Record<CounterName, number>>;
+
+/** Also those that were never counted. */
+export function everyCounter(counters: Counters): Readonly<Record<CounterName, number>> {
+  return { ...zeros, ...counters };
+}
+
+export interface Sum {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export function listedSum({ listedEntries = 0, listedBytes = 0 }: Counters): Sum {
+  return { entries: listedEntries, bytes: listedBytes };
+}
+
+export function outcomeSum(counters: Counters, outcome: Outcome): Sum {
+  return { entries: counters[`entries:${outcome}`] ?? 0, bytes: counters[`bytes:${outcome}`] ?? 0 };
+}
+
 /** What the job's end must show; null when the sums explain every entry. */
-export function unexplained(counters: Counters): { readonly entries: number; readonly bytes: number } | null {
-  let entries = counters.listedEntries ?? 0;
-  let bytes = counters.listedBytes ?? 0;
+export function unexplained(counters: Counters): Sum | null {
+  let { entries, bytes } = listedSum(counters);
   for (const outcome of outcomes) {
-    entries -= counters[`entries:${outcome}`] ?? 0;
-    bytes -= counters[`bytes:${outcome}`] ?? 0;
+    const sum = outcomeSum(counters, outcome);
+    entries -= sum.entries;
+    bytes -= sum.bytes;
   }
   return entries === 0 && bytes === 0 ? null : { entries, bytes };
 }

@@ -4,7 +4,7 @@
  * every section by its hash, and the signature is over the body alone: no digit of a report stands outside of it.
  */
 import { GodwitError } from "../base/errors.ts";
-import type { Job } from "../model/job.ts";
+import { everyCounter, type Job, listedSum, outcomeSum } from "../model/job.ts";
 import type { ChunkRecord, Store } from "../ports/store.ts";
 import { canonicalJson } from "./canonical.ts";
 import { reportDeletions, reportEntries, type RowFindings } from "./entries.ts";
@@ -125,21 +125,22 @@ type FromCounters = Omit<
   "outcomes" | "evidence" | "undigested_entries" | "unproven_chunks" | "deletions"
 >;
 
-function countersOf({ counters }: Job): FromCounters {
+function countersOf(job: Job): FromCounters {
+  const counters = everyCounter(job.counters);
   const counted: ByOutcome = emptyByOutcome();
   for (const outcome of reportOutcomes) {
     if (outcome === "pending") continue;
-    counted[outcome] = { entries: counters[`entries:${outcome}`] ?? 0, bytes: counters[`bytes:${outcome}`] ?? 0 };
+    counted[outcome] = outcomeSum(counters, outcome);
   }
   return {
-    listed: { entries: counters.listedEntries ?? 0, bytes: counters.listedBytes ?? 0 },
+    listed: listedSum(counters),
     counted,
-    source_bytes_read: counters.sourceBytesRead ?? 0,
-    target_bytes_written: counters.targetBytesWritten ?? 0,
-    target_bytes_read_back: counters.targetBytesRead ?? 0,
-    retries: counters.retries ?? 0,
-    mismatches: counters.mismatches ?? 0,
-    losses: counters.losses ?? 0,
+    source_bytes_read: counters.sourceBytesRead,
+    target_bytes_written: counters.targetBytesWritten,
+    target_bytes_read_back: counters.targetBytesRead,
+    retries: counters.retries,
+    mismatches: counters.mismatches,
+    losses: counters.losses,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Evidence } from "../model/entry.ts";
 import { bytesText, type Html, html } from "./html-text.ts";
-import { type ReportBody, type ReportOutcome, reportOutcomes } from "./schema.ts";
+import { type EntrySum, type ReportBody, type ReportOutcome, reportOutcomes } from "./schema.ts";
 
 const verdictWords: Record<ReportBody["overall_status"], readonly [string, string]> = {
   pass: ["Pass", "Every entry that the source listed is accounted for, and the proof of each stands in the report."],
@@ -90,14 +90,7 @@ export function outcomeSection({ totals }: ReportBody): Html {
     const { entries, bytes } = totals.outcomes[outcome];
     sum.entries += entries;
     sum.bytes += bytes;
-    if (entries === 0) return [];
-    return [
-      html`<tr>
-        <td><b>${outcome}</b></td>
-        <td>${outcomeWords[outcome]}</td>
-        ${sums(entries, bytes)}
-      </tr> `,
-    ];
+    return entries === 0 ? [] : [sumRow(outcome, outcomeWords[outcome], { entries, bytes })];
   });
   const { listed, deletions } = totals;
   const isClosed = listed.entries === sum.entries && listed.bytes === sum.bytes;
@@ -110,55 +103,18 @@ export function outcomeSection({ totals }: ReportBody): Html {
     ${deletions.vanished}. Failed: ${deletions.failed}. Not reached: ${deletions.pending}.
   </p>`;
   return html`<h2>Where each entry ended</h2>
-    <table>
-      <thead>
-        <tr>
-          <th>Outcome</th>
-          <th>Meaning</th>
-          <th class="number">Entries</th>
-          <th class="number">Bytes</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-        <tr>
-          <td><b>sum</b></td>
-          <td>${closing}</td>
-          ${sums(sum.entries, sum.bytes)}
-        </tr>
-      </tbody>
-    </table>
-    ${deleted === 0 ? [] : [removed]}`;
+    ${sumTable("Outcome", [...rows, sumRow("sum", closing, sum)])} ${deleted === 0 ? [] : [removed]}`;
 }
 
 export function evidenceSection(body: ReportBody): Html {
   const { totals, options, verdict_counts: counts, limits } = body;
   const order = Object.keys(evidenceWords) as readonly Evidence[];
   const rows = order.flatMap((evidence) => {
-    const { entries, bytes } = totals.evidence[evidence];
-    if (entries === 0) return [];
-    return [
-      html`<tr>
-        <td><b>${evidence}</b></td>
-        <td>${evidenceWords[evidence]}</td>
-        ${sums(entries, bytes)}
-      </tr> `,
-    ];
+    const sum = totals.evidence[evidence];
+    return sum.entries === 0 ? [] : [sumRow(evidence, evidenceWords[evidence], sum)];
   });
   return html`<h2>What the proof rests on</h2>
-    <table>
-      <thead>
-        <tr>
-          <th>Evidence</th>
-          <th>Meaning</th>
-          <th class="number">Entries</th>
-          <th class="number">Bytes</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
+    ${sumTable("Evidence", rows)}
     <p></p>
     ${facts([
       [
@@ -220,7 +176,27 @@ function facts(rows: readonly (readonly [string, string])[]): Html {
   </table> `;
 }
 
-function sums(entries: number, bytes: number): Html {
-  return html`<td class="number">${entries}</td>
-    <td class="number" title="${bytes} bytes">${bytesText(bytes)}</td>`;
+function sumTable(of: "Outcome" | "Evidence", rows: readonly Html[]): Html {
+  return html`<table>
+    <thead>
+      <tr>
+        <th>${of}</th>
+        <th>Meaning</th>
+        <th class="number">Entries</th>
+        <th class="number">Bytes</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${rows}
+    </tbody>
+  </table>`;
+}
+
+function sumRow(name: string, meaning: string, { entries, bytes }: EntrySum): Html {
+  return html`<tr>
+    <td><b>${name}</b></td>
+    <td>${meaning}</td>
+    <td class="number">${entries}</td>
+    <td class="number" title="${bytes} bytes">${bytesText(bytes)}</td>
+  </tr> `;
 }

@@ -11,7 +11,9 @@ import { addCommand, type Example } from "../command.ts";
 import { Display } from "../display.ts";
 import { findOrCreateJob } from "../find-job.ts";
 import {
+  chosenOptions,
   generalOptions,
+  jobOptions,
   type JobValues,
   parseOptions,
   placeOptions,
@@ -58,29 +60,19 @@ const descriptions: Readonly<Record<JobSpec["kind"], string>> = {
 };
 
 /** What `check` can be told: it writes nothing, so nothing about writing. */
-const {
-  include,
-  exclude,
-  filesFrom,
-  workers,
-  limit,
-  chunkSize,
-  links,
-  report,
-  new: startNew,
-  dryRun: onlyPlan,
-} = transferOptions;
 const checkOptions = {
-  include,
-  exclude,
-  filesFrom,
-  workers,
-  limit,
-  chunkSize,
-  links,
-  report,
-  new: startNew,
-  dryRun: onlyPlan,
+  ...chosenOptions(jobOptions, [
+    "include",
+    "exclude",
+    "filesFrom",
+    "workers",
+    "limit",
+    "chunkSize",
+    "links",
+    "report",
+    "new",
+    "dryRun",
+  ]),
   ...placeOptions,
   ...generalOptions,
 };
