@@ -186,7 +186,8 @@ function growth(items: readonly Item[], endings: readonly ItemEnding[]): number 
 function nextTry(row: ChunkView, ending: ItemEnding): Item {
   const item = row.items()[ending.item] as Item;
   const entry = ending.now ?? item.entry;
-  return { ...item, entry, length: entry.kind === "file" ? entry.sizeBytes : 0, standing: undefined };
+  const length = entry.kind === "file" ? entry.sizeBytes : 0;
+  return { ...item, entry, length, blockBytes: ending.nowBlockBytes ?? item.blockBytes, standing: undefined };
 }
 
 function countEndings(items: readonly Item[], endings: readonly ItemEnding[]): Counters {

@@ -58,6 +58,8 @@ export interface ItemEnding {
   readonly error: ErrorRecord | null;
   /** The entry as it is now, when it changed: what the next try pins. */
   readonly now: Entry | null;
+  /** Bytes of a block for that entry, which may have grown; absent keeps those that it had. */
+  readonly nowBlockBytes?: number | undefined;
   /** Not an end: the item goes on in a later row. Set by the transition alone. */
   readonly again: boolean;
 }

@@ -39,6 +39,18 @@ export function endingOf(item: number, end: Exclude<ItemEnd, { outcome: "read" }
   return { item, outcome, evidence: "none", error: end.error, now, again: false };
 }
 
+/**
+ * A changed entry is cut anew by its new size: with parts as small as before it might need more of them than the target
+ * takes. It ends here when the target can never hold what it has become.
+ */
+export function recut(target: Pick<Target, "accepts" | "blockBytes">, ending: ItemEnding): ItemEnding {
+  const { now } = ending;
+  if (now === null) return ending;
+  const accepted = target.accepts(now);
+  if (!accepted.ok) return refusal(ending.item, accepted.error);
+  return { ...ending, nowBlockBytes: target.blockBytes(now.kind === "file" ? now.sizeBytes : 0) };
+}
+
 const neverHeld = new Set<string>([
   "name_unsupported",
   "kind_unsupported",

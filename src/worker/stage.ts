@@ -7,7 +7,7 @@ import { displayPath } from "../model/path.ts";
 import { type ItemEnding, noReceipts, type TaskResult } from "../model/task.ts";
 import type { Observed } from "../ports/source.ts";
 import type { Assignment } from "../ports/assignment.ts";
-import { refusal, type WorkerRole } from "./role.ts";
+import { recut, refusal, type WorkerRole } from "./role.ts";
 
 /**
  * Makes the staging place of a large entry. The entry is looked at once more: some targets must be told its attributes
@@ -17,7 +17,7 @@ export async function prepare(role: WorkerRole, { task, items, work, signal }: A
   const item = items[0] as Item;
   const seen = await role.source.observe(item.entry, signal);
   const ending = changeOf(item, seen);
-  if (ending !== null) return { type: "entry_ended", ending };
+  if (ending !== null) return { type: "entry_ended", ending: recut(role.target, ending) };
   const entry = { ...item.entry, attributes: seen?.entry.attributes ?? item.entry.attributes };
   // A staging place was known before: this is a repair of what was found damaged.
   const repair = task.staging !== null;
@@ -40,7 +40,7 @@ export async function publish(role: WorkerRole, { task, items, work, skip, signa
     const ending = changeOf(item, observed);
     if (ending !== null) {
       await role.target.discard(work, signal);
-      return { type: "entry_ended", ending };
+      return { type: "entry_ended", ending: recut(role.target, ending) };
     }
   }
   const request = { work, skip, observed, ranges: task.ranges, receipts: task.receipts, standing };

@@ -9,7 +9,7 @@ import type { ItemEnding, TaskResult } from "../model/task.ts";
 import { digestFrames } from "./digest-frames.ts";
 import { Ledger } from "./ledger.ts";
 import type { Assignment } from "../ports/assignment.ts";
-import { endingOf, refusal, type WorkerRole } from "./role.ts";
+import { endingOf, recut, refusal, type WorkerRole } from "./role.ts";
 import { type EvidenceWitness, openWitness, secondReadWitness } from "./witness.ts";
 
 const digestBytes = 32;
@@ -31,7 +31,7 @@ export async function transfer(role: WorkerRole, assignment: Assignment): Promis
     witness: twice ?? judge,
     meter: role.meter,
     onEnd: (item, end) => {
-      if (end.outcome !== "read") ledger.end(endingOf(item, end));
+      if (end.outcome !== "read") ledger.end(recut(role.target, endingOf(item, end)));
     },
   });
   const receipt = await role.target.write(work, frames, (block) => ledger.confirm(block), signal);
@@ -72,7 +72,7 @@ export async function prehash(role: WorkerRole, assignment: Assignment): Promise
     witness: null,
     meter: role.meter,
     onEnd: (item, end) => {
-      if (end.outcome !== "read") endings.push(endingOf(item, end));
+      if (end.outcome !== "read") endings.push(recut(role.target, endingOf(item, end)));
     },
   });
   for await (const _ of frames) signal.throwIfAborted();
