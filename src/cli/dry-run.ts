@@ -30,9 +30,7 @@ export async function dryRun({ spec, tell, signal }: DryRun): Promise<DryRunDocu
   const to = await connectorFor(spec.target);
   await using source = await from.openSource(spec.source, options);
   await using target = spec.kind === "check" ? null : await to.openTarget(spec.target, options);
-  await using existing = await existingOrEmpty(spec, () =>
-    to.openSource(spec.target, { ...options, filesFrom: null, storeChecksums: false }),
-  );
+  await using existing = await existingOrEmpty(spec, () => to.openSource(spec.target, { ...options, filesFrom: null }));
   const tally = new DryRunTally(spec, tell);
   await plan({
     // The guard of --delete ends a job at the first entry too many; here all of them are to be counted.

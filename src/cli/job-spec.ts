@@ -67,7 +67,6 @@ export function openOptions(jobId: string, spec: JobSpec): OpenOptions {
     include: spec.include,
     exclude: spec.exclude,
     filesFrom: spec.filesFrom?.path ?? null,
-    storeChecksums: spec.sourceEvidence.type === "store",
     s3: spec.s3,
     seals: !spec.source.startsWith("s3:"),
   };
@@ -83,7 +82,6 @@ export function placeOpenOptions({ s3Endpoint, s3Region, s3PathStyle, s3Profile 
     include: [],
     exclude: [],
     filesFrom: null,
-    storeChecksums: false,
     s3: { endpoint: s3Endpoint, region: s3Region, pathStyle: s3PathStyle, profile: s3Profile },
   };
 }

@@ -33,7 +33,6 @@ export async function openPlaces(spec: JobSpec, open: OpenOptions): Promise<Plac
   const existing = await to.openSource(spec.target, {
     ...open,
     filesFrom: null,
-    storeChecksums: false,
     mayBeAbsent: spec.kind !== "check",
   });
   return { source, target, existing };

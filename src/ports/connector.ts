@@ -13,8 +13,6 @@ export interface OpenOptions {
   readonly exclude: readonly string[];
   /** A file with one path a line, relative to the source's root; null lists the tree. */
   readonly filesFrom: string | null;
-  /** Fetch the store's checksums while reading. */
-  readonly storeChecksums: boolean;
   readonly s3: S3Options;
   /**
    * False: `openTarget` makes nothing, and what it opens is only asked what it accepts (`--dry-run`). A root that is not

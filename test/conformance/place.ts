@@ -80,7 +80,6 @@ export const defaultOptions: OpenOptions = {
   include: [],
   exclude: [],
   filesFrom: null,
-  storeChecksums: false,
   s3: { endpoint: null, region: null, pathStyle: false, profile: null },
 };
 

@@ -163,6 +163,6 @@ function fillTarget(random: Random, { source, target, known }: Story): void {
 
 export function openOptions(jobId: string, spec: JobSpec): OpenOptions {
   const { links, durability, verify, include, exclude, s3 } = spec;
-  const plain = { filesFrom: null, storeChecksums: false };
+  const plain = { filesFrom: null };
   return { jobId, links, durability, verify, include, exclude, s3, ...plain };
 }
