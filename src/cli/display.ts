@@ -30,7 +30,6 @@ export class Display implements JobObserver, Disposable {
   #meters: readonly Meter[] = [];
   #timer: NodeJS.Timeout | null = null;
   #samples: Sample[] = [];
-  #failures = 0;
   #linesShown = 0;
 
   constructor(options: DisplayOptions) {
@@ -51,7 +50,6 @@ export class Display implements JobObserver, Disposable {
   }
 
   taskFailed(error: GodwitError): void {
-    this.#failures += 1;
     if (this.#options.quiet) return;
     this.#clear();
     this.#options.output.write(`trying again: ${error.message.split("\n")[0]}\n`);
@@ -109,7 +107,7 @@ export class Display implements JobObserver, Disposable {
       `${job.id} ${job.status}: ${ended} of ${counters.listedEntries ?? 0} entries, ${formatBytes(listed)}${job.planDone ? "" : " so far"}`,
       `copied ${formatBytes(counters.bytesTransferred ?? 0)} at ${formatBytes(rate)}/s${limit === null ? "" : ` (limit ${formatBytes(limit)}/s)`}`,
       `verified ${formatBytes(counters.bytesVerified ?? 0)} at ${formatBytes(perSecond("verified"))}/s`,
-      `retries ${(counters.retries ?? 0) + this.#failures}, failed ${counters["entries:failed"] ?? 0}${etaText === "" ? "" : `, ${etaText}`}`,
+      `retries ${counters.retries ?? 0}, failed ${counters["entries:failed"] ?? 0}${etaText === "" ? "" : `, ${etaText}`}`,
     ];
   }
 }

@@ -50,7 +50,7 @@ const job = z.strictObject({
   source_bytes_read: count.describe("what was really read, retries included"),
   target_bytes_written: count,
   target_bytes_read: count,
-  retries: count,
+  retries: count.describe("tries after the first: of requests, of entries and of chunks"),
   mismatches: count.describe("read-backs that found other bytes than were sent"),
   losses: count.describe("entries whose bytes arrived, but not all of their attributes"),
   deleted: count,

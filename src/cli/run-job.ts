@@ -11,7 +11,7 @@ import { retryStore } from "../decorators/retry.ts";
 import { closePlaces, openPlaces, type Places } from "../lane/setup.ts";
 import { ThreadLane } from "../lane/thread-lane.ts";
 import type { Job } from "../model/job.ts";
-import type { Meter } from "../model/meter.ts";
+import { Meter } from "../model/meter.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Store } from "../ports/store.ts";
 import { claimLoop } from "../worker/claim-loop.ts";
@@ -41,7 +41,8 @@ export async function runJob(options: RunJobOptions): Promise<Job> {
   const { job } = options;
   const store = retryStore(options.store, systemClock);
   const open = openOptions(job.id, job.spec);
-  const places = await openPlaces(job.spec, open);
+  const meter = new Meter();
+  const places = await openPlaces(job.spec, open, meter);
   try {
     return await withLanes(options, places);
   } finally {
@@ -74,6 +75,7 @@ export async function runJob(options: RunJobOptions): Promise<Job> {
         ...common,
         ...opened,
         job,
+        meter,
         owner: processOwner(),
         limitBytesPerSecond: options.limitBytesPerSecond,
         fatal: fatal.signal,

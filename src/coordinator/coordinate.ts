@@ -6,6 +6,7 @@ import type { Bell } from "../base/bell.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import { isReconciling } from "../model/chunk.ts";
 import { type Job, type JobStatus, unexplained } from "../model/job.ts";
+import type { Meter } from "../model/meter.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Source } from "../ports/source.ts";
 import type { Lead, Store } from "../ports/store.ts";
@@ -27,6 +28,8 @@ export interface CoordinateOptions {
   readonly source: Source;
   readonly target: Target | null;
   readonly existing: Source;
+  /** What these places did beside their answers; only retries are counted here. */
+  readonly meter: Meter;
   readonly clock: Clock;
   /** Rung by workers when a task has ended, and by the coordinator when there is new work. */
   readonly taskEnded: Bell;
@@ -85,7 +88,8 @@ async function planAll(
   job: Job,
   { lead, signal }: { readonly lead: () => Lead; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { store, source, target, existing, clock } = options;
+  const { store, source, target, existing, clock, meter } = options;
+  let counted = 0;
   await plan({
     spec: job.spec,
     source,
@@ -96,6 +100,9 @@ async function planAll(
     signal,
     write: async (batch) => {
       await store.addPlan(lead(), batch);
+      const retries = meter.read("retries") - counted;
+      counted += retries;
+      if (retries > 0) await store.count(lead(), { retries });
       options.newWork.ring();
     },
   });

@@ -13,8 +13,8 @@ const port = must(parentPort, "a lane runs in a worker thread");
 const { setup, meterBuffer, limitBuffer } = workerData as ThreadData;
 
 async function serve(): Promise<void> {
-  const places = await openPlaces(setup.spec, setup.open);
   const meter = new Meter(meterBuffer);
+  const places = await openPlaces(setup.spec, setup.open, meter);
   const limit = new SharedLimit(limitBuffer);
   const roles = await rolesOf({ setup, places, clock: systemClock, meter, limit });
   let running: AbortController | null = null;

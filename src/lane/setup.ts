@@ -24,17 +24,16 @@ export interface Places {
   readonly existing: Source;
 }
 
-export async function openPlaces(spec: JobSpec, open: OpenOptions): Promise<Places> {
+/** @param meter counts the requests that the places send again by themselves */
+export async function openPlaces(spec: JobSpec, open: OpenOptions, meter: Meter): Promise<Places> {
+  const onRetry = (): void => meter.add("retries", 1);
   const from = await connectorFor(spec.source);
   const to = await connectorFor(spec.target);
-  const source = await from.openSource(spec.source, open);
+  const source = await from.openSource(spec.source, open, onRetry);
   // The target first: opening it makes its root, which can then be listed.
-  const target = spec.kind === "check" ? null : await to.openTarget(spec.target, open);
-  const existing = await to.openSource(spec.target, {
-    ...open,
-    filesFrom: null,
-    mayBeAbsent: spec.kind !== "check",
-  });
+  const target = spec.kind === "check" ? null : await to.openTarget(spec.target, open, onRetry);
+  const there = { ...open, filesFrom: null, mayBeAbsent: spec.kind !== "check" };
+  const existing = await to.openSource(spec.target, there, onRetry);
   return { source, target, existing };
 }
 

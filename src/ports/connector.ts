@@ -25,6 +25,9 @@ export interface OpenOptions {
   readonly seals?: boolean;
 }
 
+/** Told of each request that a connector sends once more by itself: it costs time, and nobody above sees it otherwise. */
+export type OnRetry = () => void;
+
 /** One finding of `doctor`. */
 export interface Finding {
   readonly subject: string;
@@ -38,9 +41,9 @@ export interface Connector {
   /** URL schemes with their colon, such as `s3:`. */
   readonly scheme: string;
   /** @throws source_missing, no_such_bucket, credentials_rejected, access_denied … before anything is read */
-  openSource(url: string, options: OpenOptions): Promise<Source>;
+  openSource(url: string, options: OpenOptions, onRetry?: OnRetry): Promise<Source>;
   /** Creates the root where that is usual (a directory), never a bucket. */
-  openTarget(url: string, options: OpenOptions): Promise<Target>;
+  openTarget(url: string, options: OpenOptions, onRetry?: OnRetry): Promise<Target>;
   /** Permissions, clock, space and features, found by probing; leaves nothing behind. */
   diagnose(url: string, role: "source" | "target", options: OpenOptions, signal: AbortSignal): AsyncIterable<Finding>;
   /** Staged leftovers (partial files, multipart uploads) below the URL; removes them unless `dryRun`. */

@@ -33,6 +33,8 @@ export interface ClaimLoopOptions {
 /** Runs until the signal aborts; what is in flight then is released, with its confirmed blocks kept. */
 export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   const { store, jobId, lane, signal, newWork, clock } = options;
+  // What was moved before the first task, to open the lane, is counted with it.
+  let counted: Counters = {};
   while (!signal.aborted) {
     const [task] = await store.claim(jobId, lane.name, 1, leaseMs);
     if (task === undefined) {
@@ -40,7 +42,8 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
       await idle(clock, newWork, signal);
       continue;
     }
-    await runTask(options, task);
+    await runTask(options, task, counted);
+    counted = lane.meter.snapshot();
     options.taskEnded.ring();
     newWork.ring();
   }
@@ -53,15 +56,15 @@ async function idle(clock: Clock, newWork: Bell, signal: AbortSignal): Promise<v
   woken.abort();
 }
 
-async function runTask(options: ClaimLoopOptions, task: Task): Promise<void> {
+async function runTask(options: ClaimLoopOptions, task: Task, before: Counters): Promise<void> {
   const { store, lane, leases } = options;
   const held = leases.hold(task.lease, options.signal);
-  let counted = lane.meter.snapshot();
+  let counted = before;
   /** What moved since it was last asked: each byte is recorded once, also when the process dies later. */
   const cost = (): Counters => {
-    const before = counted;
+    const earlier = counted;
     counted = lane.meter.snapshot();
-    return lane.meter.since(before);
+    return lane.meter.since(earlier);
   };
   let recorded: Promise<void> = Promise.resolve();
   try {

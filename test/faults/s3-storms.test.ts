@@ -20,10 +20,16 @@ describeOnServers(
       const rules = [...writes, "GetObject", "ListObjectsV2"].map((operation) =>
         place.proxy.fail({ operation, fault: slowDown, nth: 1, times: 4 }),
       );
-      await expectProven(place, await startCopy(place).end);
+      const { job } = await expectProven(place, await startCopy(place).end);
       expect(rules.map(({ hits }) => hits > 0)).toEqual(rules.map(() => true));
       const refused = place.proxy.find({ where: ({ fault }) => fault === "status" }).length;
       expect(place.proxy.find({ where: ({ fault }) => fault === null }).length).toBeGreaterThan(refused);
+      // Those of lanes that had no task to count them with are not among them.
+      expect(job.counters.retries, "each was counted once").toBeLessThanOrEqual(refused);
+      const ofTasks = place.proxy.find({
+        where: ({ fault, operation }) => fault !== null && !operation.startsWith("List"),
+      });
+      expect(job.counters.retries).toBeGreaterThanOrEqual(ofTasks.length);
     });
 
     test("connections that are reset, before and after the store had done the work", async () => {

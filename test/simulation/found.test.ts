@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { Bell } from "../../src/base/bell.ts";
 import { coordinate } from "../../src/coordinator/coordinate.ts";
 import type { Job, JobSpec } from "../../src/model/job.ts";
+import { Meter } from "../../src/model/meter.ts";
 import type { BytePath } from "../../src/model/path.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
@@ -69,7 +70,16 @@ test("whoever takes the lead of a job that ended meanwhile leaves it as it is", 
   const bells = { taskEnded: new Bell(), newWork: new Bell(), queueEmpty: new Bell() };
   const { signal } = new AbortController();
   const { clock } = gate.process;
-  const options = { ...nothing, ...bells, ...openPlaces(job, gate), store, clock, fatal: signal, signal };
+  const options = {
+    ...nothing,
+    ...bells,
+    ...openPlaces(job, gate),
+    meter: new Meter(),
+    store,
+    clock,
+    fatal: signal,
+    signal,
+  };
   // `made` says that nothing is planned.
   const end = await settle(coordinate({ ...options, job: made, owner: "process-2", limitBytesPerSecond: null }));
   expect(end).toMatchObject({ status: "complete", counters: { listedEntries: 2 } });

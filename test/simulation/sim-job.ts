@@ -146,6 +146,7 @@ async function lead(attempt: Attempt, ownsLanes: boolean): Promise<Job> {
     return await coordinate({
       ...bells,
       ...openPlaces(attempt.job, gate),
+      meter: new Meter(),
       store,
       clock,
       job: found,

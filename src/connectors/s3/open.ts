@@ -1,7 +1,7 @@
-import type { OpenOptions } from "../../ports/connector.ts";
+import type { OnRetry, OpenOptions } from "../../ports/connector.ts";
 import { createS3Client, type S3Client } from "./client.ts";
 import type { Root } from "./keys.ts";
-import { type RetryOptions, retryDefaults, withRetry } from "./retry.ts";
+import { retryDefaults, withRetry } from "./retry.ts";
 import { namesVanishedUploads } from "./vanished-upload.ts";
 
 const connectTimeoutMs = 10_000;
@@ -12,7 +12,7 @@ const idleTimeoutMs = 60_000;
 export async function openClient(
   root: Root,
   options: OpenOptions,
-  retry: RetryOptions = retryDefaults,
+  onRetry: OnRetry = retryDefaults.onRetry,
 ): Promise<S3Client> {
   const { endpoint, region, pathStyle, profile } = options.s3;
   const client = await createS3Client({
@@ -22,9 +22,9 @@ export async function openClient(
     // Not asked for is not forbidden: everywhere but at Amazon it is the default.
     pathStyle: pathStyle ? true : undefined,
     profile: profile ?? undefined,
-    maxSockets: retry.concurrencyMax,
+    maxSockets: retryDefaults.concurrencyMax,
     connectTimeoutMs,
     idleTimeoutMs,
   });
-  return withRetry(namesVanishedUploads(client), retry);
+  return withRetry(namesVanishedUploads(client), { ...retryDefaults, onRetry });
 }

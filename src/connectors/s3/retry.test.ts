@@ -179,3 +179,16 @@ test("after a connection that broke, the body of a write waits for an early refu
   await withRetry(clientWith({ uploadPart }), options().options).uploadPart(part, signal);
   expect(held).toEqual([0, retryDefaults.earlyAnswerMs, 0]);
 });
+
+test("each further try is told, of a request and of the rest of a body, and the last failure is not", async () => {
+  let retries = 0;
+  const onRetry = (): void => void (retries += 1);
+  const { options: retry } = options({ attemptsMax: 3, onRetry });
+  await expect(
+    withRetry(clientWith({ headObject: unreachable }), retry).headObject({ key: "k" }, signal),
+  ).rejects.toThrow("planted");
+  expect(retries).toBe(2);
+  const client = withRetry(clientWith({ getObject: breaking([3, 4], '"e"', []) }), retry);
+  await Array.fromAsync((await client.getObject({ key: "k" }, signal)).body);
+  expect(retries).toBe(4);
+});

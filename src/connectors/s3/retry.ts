@@ -10,6 +10,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ErrorCode, GodwitError } from "../../base/errors.ts";
+import type { OnRetry } from "../../ports/connector.ts";
 import type { S3Client } from "./client.ts";
 import { S3Error } from "./client-errors.ts";
 import type { GetObjectInput, GetObjectResult } from "./client-objects.ts";
@@ -28,6 +29,8 @@ export interface RetryOptions {
   readonly random: () => number;
   readonly monotonicMs: () => number;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Called before each further try, also of the rest of a body. */
+  readonly onRetry: OnRetry;
 }
 
 export const retryDefaults: RetryOptions = {
@@ -40,6 +43,7 @@ export const retryDefaults: RetryOptions = {
   random: Math.random,
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) => delay(ms, undefined, { signal }),
+  onRetry: () => undefined,
 };
 
 type Operation<I, O> = (input: I, signal: AbortSignal) => Promise<O>;
@@ -129,14 +133,15 @@ class Runner {
 
   /** Waits before the next try. @throws the error, when there is to be none */
   async pause(error: unknown, tries: Tries, signal: AbortSignal): Promise<void> {
-    const { attemptsMax, totalMsMax, firstPauseMs, pauseMsMax, random, monotonicMs, sleep } = this.#options;
+    const { attemptsMax, totalMsMax, firstPauseMs, pauseMsMax, random, monotonicMs } = this.#options;
     tries.count += 1;
     if (!mayPass(error) || signal.aborted || tries.count >= attemptsMax) throw error;
     const longestMs = Math.min(pauseMsMax, firstPauseMs * 2 ** (tries.count - 1));
     const pauseMs = Math.max(random() * longestMs, retryAfterMs(error));
     if (monotonicMs() + pauseMs - tries.startedAtMs > totalMsMax) throw error;
+    this.#options.onRetry();
     try {
-      await sleep(pauseMs, signal);
+      await this.#options.sleep(pauseMs, signal);
     } catch (cause) {
       throw signal.aborted ? signal.reason : cause;
     }
