@@ -10,8 +10,8 @@ function entry(name: string, sizeBytes: number): Entry {
   return { path: pathFromText(name), kind: "file", sizeBytes, version, attributes: null, link: null, sparse: false };
 }
 
-function cutter(): Cutter {
-  return new Cutter({ chunkBytes: 64 * MiB, blockBytes: () => 8 * MiB });
+function cutter(wholeDigests = false): Cutter {
+  return new Cutter({ chunkBytes: 64 * MiB, blockBytes: () => 8 * MiB, wholeDigests });
 }
 
 test("small files share a pack up to 64 MiB, and what is larger gets a head of its own", () => {
@@ -29,6 +29,21 @@ test("small files share a pack up to 64 MiB, and what is larger gets a head of i
   expect(shape.toSorted()).toEqual(["head d", "pack ab", "pack c"]);
   expect(listed).toEqual({ entries: 4, bytes: 130 * MiB });
   expect(cursor).toBe("d");
+});
+
+test("files of several blocks get a head of their own where each file is to have a digest of its own", () => {
+  const cut = cutter(true);
+  for (const [name, size] of [
+    ["a", 8],
+    ["b", 9],
+    ["c", 1],
+  ] as const) {
+    cut.add({ type: "move", entry: entry(name, size * MiB), compare: false, losses: [] });
+  }
+  const shape = cut
+    .take(true)
+    .chunks.map(({ kind, items }) => `${kind} ${items.map((item) => item.entry.path).join("")}`);
+  expect(shape.toSorted()).toEqual(["head b", "pack ac"]);
 });
 
 test("a pack ends at 4,096 entries, and says so", () => {

@@ -14,6 +14,8 @@ export interface CutLimits {
   /** A pack ends here; a larger entry gets rows of its own. */
   readonly chunkBytes: number;
   readonly blockBytes: (sizeBytes: number) => number;
+  /** What has several blocks gets rows of its own too: only those are read whole, for a digest of the whole file. */
+  readonly wholeDigests: boolean;
 }
 
 /** What the plan decided for one listed entry. */
@@ -76,7 +78,10 @@ export class Cutter {
       this.#pack("directories", item, decision);
     } else if (entry.kind === "hardlink") {
       this.#pack("links", item, decision);
-    } else if (entry.sizeBytes > this.#limits.chunkBytes) {
+    } else if (
+      entry.sizeBytes > this.#limits.chunkBytes ||
+      (this.#limits.wholeDigests && item.length > item.blockBytes)
+    ) {
       const lost = [{ item: 0, losses: decision.losses }];
       this.#rows.push({ kind: "head", items: [item], endings: [], attempt: 0, lost });
       this.#full ||= this.#rows.length >= 64;

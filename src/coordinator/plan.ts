@@ -46,6 +46,7 @@ export async function plan(options: PlanOptions): Promise<void> {
   const cutter = new Cutter({
     chunkBytes: spec.chunkBytes,
     blockBytes: (size) => target?.blockBytes(size) ?? checkBlockBytes,
+    wholeDigests: spec.fileDigest,
   });
   const theirs = new Existing(existing, options.cursor, signal);
   const conflicts = !source.keepsDirectories && existing.keepsDirectories ? new NameConflicts() : null;

@@ -35,6 +35,21 @@ test("a report says the same of the read limit at the end of the run and afterwa
   expect(readFileSync(later, "utf8")).toBe(readFileSync(atEnd, "utf8"));
 });
 
+test("with --file-digest sha256sum can check every file, whatever its size", async () => {
+  const root = tempDir("sums");
+  const [source, target] = [join(root, "source"), join(root, "copy")];
+  mkdirSync(source);
+  for (const [name, size] of Object.entries({ empty: 0, small: 10, middle: 9_000_000, large: 70_000_000 }))
+    writeFileSync(join(source, name), Buffer.alloc(size, name));
+  const run = (...args: readonly string[]): Promise<ProgramEnd> => godwit(args, { state: join(root, "state") });
+  const { job_id: id } = await answerOf(shape.jobShape, run("copy", source, target, "--file-digest", "--json"));
+  const { stdout, stderr } = await run("report", id, "--format", "sha256sum");
+  expect(stderr).toBe("");
+  writeFileSync(join(root, "SUMS"), stdout);
+  const checked = execFileSync("sha256sum", ["-c", "../SUMS"], { cwd: target, encoding: "utf8" });
+  expect(checked.trim().split("\n").toSorted()).toEqual(["empty: OK", "large: OK", "middle: OK", "small: OK"]);
+});
+
 describe("one job from its plan to its report", () => {
   const root = tempDir("answers");
   const state = join(root, "state");
