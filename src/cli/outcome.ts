@@ -71,9 +71,10 @@ export function jobText(job: Job, elapsedMs: number): string {
   const { spec } = job;
   const { mismatches, retries } = everyCounter(job.counters);
   const parts = outcomeParts(job);
+  const nothing = job.status === "complete" ? "nothing to do" : "nothing is done yet";
   const lines = [
     `${spec.kind} ${job.id}: ${placeText(spec.source)} to ${placeText(spec.target)}`,
-    `  ${verdictText(job, formatDuration(elapsedMs))}: ${parts.length === 0 ? "nothing to do" : parts.join(", ")}`,
+    `  ${verdictText(job, formatDuration(elapsedMs))}: ${parts.length === 0 ? nothing : parts.join(", ")}`,
   ];
   if (mismatches > 0 || retries > 0) lines.push(`  ${mismatches} mismatches found, ${retries} retries`);
   return lines.join("\n");
