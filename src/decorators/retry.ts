@@ -42,7 +42,7 @@ export function retryStore(store: Store, clock: Clock): Store {
     confirm: (lease, progress, cost) => again(() => store.confirm(lease, progress, cost)),
     finish: (lease, result, cost) => again(() => store.finish(lease, result, cost)),
     giveUp: (lease, error, cost) => again(() => store.giveUp(lease, error, cost)),
-    release: (lease) => again(() => store.release(lease)),
+    release: (lease, cost) => again(() => store.release(lease, cost)),
     open: (jobId) => again(() => store.open(jobId)),
     chunks: (jobId) => store.chunks(jobId),
     exceptions: (jobId) => store.exceptions(jobId),

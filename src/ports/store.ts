@@ -129,7 +129,7 @@ export interface Store extends AsyncDisposable {
   /** The task failed as a whole: tried again until the attempts are used up, then its entries end `failed`. */
   giveUp(lease: Lease, error: ErrorRecord, cost: Counters): Promise<void>;
   /** Returns a task untouched (stop, pause): counts as no attempt. */
-  release(lease: Lease): Promise<void>;
+  release(lease: Lease, cost: Counters): Promise<void>;
   /** Rows of this job that are not done: claimable or leased now, and all. */
   open(jobId: JobId): Promise<{ readonly claimable: number; readonly leased: number; readonly all: number }>;
 

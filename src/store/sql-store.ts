@@ -168,8 +168,9 @@ export class SqlStore implements Store {
     });
   }
 
-  release(lease: Lease): Promise<void> {
+  release(lease: Lease, cost: Counters): Promise<void> {
     return this.#leased(lease, async (unit, { row }) => {
+      unit.count(cost);
       await closeAttempt(unit, row, "released");
       const free = { state: "pending", worker: null, expires_at: null } as const;
       await unit.tx.updateTable("chunks").set(free).where("id", "=", row.id).execute();

@@ -99,10 +99,10 @@ async function endBadly(
       case "fenced":
         return;
       case "cancelled":
-        await store.release(task.lease);
+        await store.release(task.lease, cost);
         return;
       case "fatal":
-        await store.release(task.lease);
+        await store.release(task.lease, cost);
         onFatal(error);
         return;
       default:

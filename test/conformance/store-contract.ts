@@ -261,7 +261,7 @@ function leaseTests(open: OpenStore): void {
       () => store.confirm(stale.lease, progressOf(stale, 2), {}),
       () => store.finish(stale.lease, successOf(stale), {}),
       () => store.giveUp(stale.lease, errorOf("retry"), {}),
-      () => store.release(stale.lease),
+      () => store.release(stale.lease, {}),
     ];
     for (const write of writes)
       await expect(write()).rejects.toMatchObject({ code: "lease_lost", disposition: "fenced" });
@@ -309,7 +309,7 @@ function leaseTests(open: OpenStore): void {
     const { jobId } = await started(store, twoFiles);
     const attempts: number[] = [];
     const end: ((task: Task) => Promise<void>)[] = [
-      (task) => store.release(task.lease),
+      (task) => store.release(task.lease, { sourceBytesRead: 7 }),
       (task) => store.giveUp(task.lease, errorOf("fatal", "disk_full"), {}),
       (task) => store.giveUp(task.lease, errorOf("retry"), {}),
       (task) => store.giveUp(task.lease, errorOf("retry"), {}),
@@ -322,7 +322,13 @@ function leaseTests(open: OpenStore): void {
     }
     expect(attempts).toEqual([0, 0, 0, 1, 2]);
     const counters = (await store.job(jobId))?.counters ?? {};
-    expect(counters).toMatchObject({ "entries:failed": 2, chunksTotal: 1, chunksDone: 1, retries: 2 });
+    expect(counters).toMatchObject({
+      "entries:failed": 2,
+      chunksTotal: 1,
+      chunksDone: 1,
+      retries: 2,
+      sourceBytesRead: 7,
+    });
     expect(unexplained(counters)).toBeNull();
     expect(await Array.fromAsync(store.exceptions(jobId))).toHaveLength(2);
     const whys = (await Array.fromAsync(store.attempts(jobId))).map(({ why }) => why);

@@ -216,7 +216,7 @@ function spreadTests(make: () => Promise<Rig>): void {
     expect(second.map(nameOf)).toEqual(["prepare b", "transfer b"]);
     const third = await claim("three");
     expect(nameOf(third)).toBe("transfer a");
-    await store.release(must(second[1], "claimed").lease);
+    await store.release(must(second[1], "claimed").lease, {});
     expect(nameOf(await claim("four"))).toBe("transfer b");
   });
 

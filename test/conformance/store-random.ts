@@ -78,13 +78,13 @@ async function endSomehow({ store, random }: Chaos, task: Task): Promise<void> {
       case 0:
         return; // The worker dies.
       case 1:
-        return await store.release(task.lease);
+        return await store.release(task.lease, {});
       case 2:
         return await store.giveUp(task.lease, errorOf("retry"), { retries: 0 });
       case 3:
         return random(4) === 0
           ? await store.giveUp(task.lease, errorOf("rejected"), {})
-          : await store.release(task.lease);
+          : await store.release(task.lease, {});
       case 4:
         if (task.stage === "transfer") await confirmSome(store, task, random);
         return;

@@ -11,8 +11,7 @@ function bytesFromStorage(): number {
   return Number(/^read_bytes: (\d+)$/m.exec(fs.readFileSync("/proc/self/io", "utf8"))?.[1]);
 }
 
-function mountTmpfs(megabytes: number): string {
-  const directory = tempDir("tmpfs");
+function mountTmpfs(megabytes: number, directory = tempDir("tmpfs")): string {
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", directory]);
   onTestFinished(() => void execFileSync("umount", ["-l", directory]));
   return directory;
@@ -51,6 +50,19 @@ describe("read-back", () => {
     await place.source.put(path("file"), sampleBytes(100_000, 3));
     await using mover = await openMover(place, options);
     const work = mover.pack(await mover.entry(path("file")));
+    const { receipts } = await mover.transfer(work);
+    expect(sampleBytes(100_000, 3).equals((await mover.stored(work, receipts))[0] as Buffer)).toBe(true);
+    expect(mover.target.readFrom).toBe("cache");
+  });
+
+  test.skipIf(!isRoot)("on a file system in memory that is mounted inside the target it says cache", async () => {
+    const target = tempDir("target");
+    const place = fsPlace(tempDir("source"), target);
+    await place.source.put(path("inside/file"), sampleBytes(100_000, 3));
+    fs.mkdirSync(join(target, "inside"));
+    mountTmpfs(16, join(target, "inside"));
+    await using mover = await openMover(place);
+    const work = mover.pack(await mover.entry(path("inside/file")));
     const { receipts } = await mover.transfer(work);
     expect(sampleBytes(100_000, 3).equals((await mover.stored(work, receipts))[0] as Buffer)).toBe(true);
     expect(mover.target.readFrom).toBe("cache");

@@ -9,12 +9,13 @@ import type { Containment } from "./contain.ts";
 import { type OpenStored, StoredReader } from "./direct.ts";
 import { isMissing, readError, vanished } from "./errors.ts";
 import { frameBytes } from "./read.ts";
-import type { Root } from "./root.ts";
+import type { FsPath, Root } from "./root.ts";
 import { stagingPath } from "./staging.ts";
 import { entryOf, kindOf } from "./stat-entry.ts";
 import { isSameFile } from "./structure.ts";
 
 interface Stored extends OpenStored {
+  readonly path: FsPath;
   readonly stat: BigIntStats;
 }
 
@@ -55,8 +56,7 @@ export class ReadBack {
         continue;
       }
       filesRead += 1;
-      if (!stored.isDirect || !this.#stored.hasMedium(this.#root.bytes, Number(stored.stat.dev)))
-        this.#readFrom = "cache";
+      if (!stored.isDirect || !this.#stored.hasMedium(stored.path, Number(stored.stat.dev))) this.#readFrom = "cache";
       try {
         const stop = item.offset + item.length;
         let failure: ItemEnd | null = null;
@@ -94,15 +94,16 @@ export class ReadBack {
   }
 
   #openFile(path: BytePath): Stored | null {
+    const system = this.#root.at(path);
     let opened: OpenStored;
     try {
-      opened = this.#stored.open(this.#root.at(path), constants.O_NONBLOCK);
+      opened = this.#stored.open(system, constants.O_NONBLOCK);
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;
     }
     const stat = fstatSync(opened.fd, { bigint: true });
-    if (kindOf(stat) === "file") return { ...opened, stat };
+    if (kindOf(stat) === "file") return { ...opened, path: system, stat };
     closeSync(opened.fd);
     return null;
   }
