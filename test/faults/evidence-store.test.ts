@@ -268,7 +268,8 @@ describeOnServers("from bucket to bucket", (s3) => {
     expect(end.exitCode, end.stderr).toBe(1);
     expect(passed).toBe(false);
     for (const [path, { outcome, error }] of entries) {
-      expect([path, outcome, error]).toEqual([path, ...(path === name ? ["failed", mismatch] : ["verified", null])]);
+      const expected = path === name ? { outcome: "failed", error: mismatch } : { outcome: "verified" };
+      expect({ path, outcome, error }).toEqual({ path, ...expected });
     }
     if (name === "large.bin") return;
     const arrived = await s3Request(s3.server(), { method: "HEAD", bucket: place.bucket, key: `to/${name}` });
