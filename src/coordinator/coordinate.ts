@@ -38,7 +38,7 @@ export interface CoordinateOptions {
   readonly queueEmpty: Bell;
   /** The lead is held: workers of this process may begin. */
   readonly onLead: () => void;
-  /** The job is over for now: returns when the workers of this process have recorded what they had. */
+  /** No task of this job begins any more in this process: returns when the workers of this process have recorded what they had. */
   readonly onStop: () => Promise<void>;
   /** Sees the job at every checkpoint. */
   readonly onCheckpoint: (job: Job) => void;

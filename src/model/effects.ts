@@ -64,3 +64,15 @@ export interface Effects {
   } | null;
   readonly counters: Counters;
 }
+
+/** A row that moves, and nothing else. */
+export const noEffects = {
+  progress: null,
+  endings: [],
+  lost: [],
+  add: [],
+  ranges: null,
+  head: null,
+  verdict: null,
+  counters: {},
+} as const satisfies Omit<Effects, "place" | "attempt">;

@@ -4,7 +4,7 @@
  */
 import type { ErrorRecord } from "../base/errors.ts";
 import { blockStarts, ended, type Item, type Place, type Stage } from "./chunk.ts";
-import { attemptsMax, type ChunkView, type Effects } from "./effects.ts";
+import { noEffects, attemptsMax, type ChunkView, type Effects } from "./effects.ts";
 import { isProven, type Outcome } from "./entry.ts";
 import { addCounters, type CounterName, type Counters } from "./job.ts";
 import type { ItemEnding, NewChunk } from "./task.ts";
@@ -104,16 +104,9 @@ export function failItems(row: ChunkView, error: ErrorRecord): Effects {
     }))
     .filter((ending) => !known.has(ending.item));
   return settleItems({ ...row, attempt: attemptsMax }, endings, {
+    ...noEffects,
     place: ended,
     attempt: row.attempt + 1,
-    progress: null,
-    endings: [],
-    lost: [],
-    add: [],
-    ranges: null,
-    head: null,
-    verdict: null,
-    counters: {},
   });
 }
 

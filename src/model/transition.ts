@@ -8,7 +8,7 @@
 import { assert, must, unreachable } from "../base/assert.ts";
 import type { ErrorRecord } from "../base/errors.ts";
 import { afterHeadPublished, ended, type JobTraits, nextPlace, type Place } from "./chunk.ts";
-import { attemptsMax, type ChunkView, type Effects, type HeadEffect, type RangesEffect } from "./effects.ts";
+import { noEffects, attemptsMax, type ChunkView, type Effects, type HeadEffect, type RangesEffect } from "./effects.ts";
 import type { Evidence } from "./entry.ts";
 import { addCounters, type Counters } from "./job.ts";
 import { displayPath, rootPath } from "./path.ts";
@@ -24,17 +24,6 @@ import {
 } from "./settle.ts";
 import type { BadBlock, ItemEnding, Progress, TaskResult } from "./task.ts";
 
-const nothing = {
-  progress: null,
-  endings: [],
-  lost: [],
-  add: [],
-  ranges: null,
-  head: null,
-  verdict: null,
-  counters: {},
-} as const;
-
 /** The row of a task that ended with a result. `hasRanges`: the head was prepared before. */
 export function afterResult(row: ChunkView, result: TaskResult, traits: JobTraits, hasRanges: boolean): Effects {
   const { kind, stage, attempt } = row;
@@ -43,26 +32,34 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
     case "prepared": {
       const others: Place = { stage: "verify", state: traits.publishFirst ? "waiting" : "pending" };
       const ranges: RangesEffect = hasRanges ? { type: "repair", others } : { type: "create" };
-      return { ...nothing, place: next, attempt, staging: result.staging, ranges };
+      return { ...noEffects, place: next, attempt, staging: result.staging, ranges };
     }
     case "same": {
       const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), endings: [] };
       const identical = plainEnding(0, "identical", result.evidence);
       // After a repair began, a second look may find that nothing was wrong.
       const ranges: RangesEffect | null = hasRanges ? { type: "drop" } : null;
-      return endRow(row, { ...nothing, place: ended, attempt, progress, endings: [identical], ranges, verdict: match });
+      return endRow(row, {
+        ...noEffects,
+        place: ended,
+        attempt,
+        progress,
+        endings: [identical],
+        ranges,
+        verdict: match,
+      });
     }
     case "different":
-      return endRow(row, { ...nothing, place: ended, attempt, endings: [plainEnding(0, "different", "none")] });
+      return endRow(row, { ...noEffects, place: ended, attempt, endings: [plainEnding(0, "different", "none")] });
     case "prehashed":
       if (kind === "range" && result.endings[0] !== undefined) return endEntry(row, result.endings[0]);
-      return settleItems(row, result.endings, { ...nothing, place: next, attempt, prehash: result.digests });
+      return settleItems(row, result.endings, { ...noEffects, place: next, attempt, prehash: result.digests });
     case "compared": {
       const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), endings: [] };
       const differs = result.endings.some((ending) => ending.outcome === "different");
       const verdict = differs ? ({ result: "mismatch", bad: [] } as const) : match;
       const evidence = "second_read";
-      return settleItems(row, result.endings, { ...nothing, place: ended, attempt, progress, evidence, verdict });
+      return settleItems(row, result.endings, { ...noEffects, place: ended, attempt, progress, evidence, verdict });
     }
     case "transferred": {
       if (kind === "range" && result.progress.endings[0] !== undefined)
@@ -70,7 +67,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
       const head: HeadEffect | null = kind === "range" && traits.publishFirst ? { type: "passed" } : null;
       const { progress, evidence, lost } = result;
       const effects = settleItems(row, progress.endings, {
-        ...nothing,
+        ...noEffects,
         place: next,
         attempt,
         progress,
@@ -85,19 +82,19 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
     case "digested":
       if (result.error?.code === "digest_mismatch" && attempt + 1 < attemptsMax) return lookAgain(row);
       if (result.error !== null) return restartOrEnd(row, failure(0, result.error));
-      return endRow(row, { ...nothing, place: next, attempt, sha256: result.sha256, evidence: result.evidence });
+      return endRow(row, { ...noEffects, place: next, attempt, sha256: result.sha256, evidence: result.evidence });
     case "published":
       if (kind === "head") return afterHead(row, result, traits, next);
-      return settleItems(row, result.endings, { ...nothing, place: next, attempt, lost: result.lost });
+      return settleItems(row, result.endings, { ...noEffects, place: next, attempt, lost: result.lost });
     case "removed":
       return settleItems(row, result.endings, {
-        ...nothing,
+        ...noEffects,
         place: next,
         attempt,
         counters: { deleted: result.count },
       });
     case "sealed":
-      return settleItems(row, result.endings, { ...nothing, place: next, attempt, lost: result.lost });
+      return settleItems(row, result.endings, { ...noEffects, place: next, attempt, lost: result.lost });
     case "entry_ended":
       return kind === "head" ? restartOrEnd(row, result.ending) : endEntry(row, result.ending);
     default:
@@ -112,7 +109,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
 export function afterProgress(row: ChunkView, progress: Progress): Effects {
   const place: Place = { stage: row.stage, state: "in_progress" };
   const endings = row.kind === "range" ? [] : progress.endings;
-  return { ...settleItems(row, endings, { ...nothing, place, attempt: row.attempt, progress }), place };
+  return { ...settleItems(row, endings, { ...noEffects, place, attempt: row.attempt, progress }), place };
 }
 
 /**
@@ -122,7 +119,7 @@ export function afterProgress(row: ChunkView, progress: Progress): Effects {
 export function afterFailure(row: ChunkView, error: ErrorRecord): Effects {
   const place: Place = { stage: row.stage, state: "pending" };
   if (error.disposition === "fatal" || error.disposition === "cancelled")
-    return { ...nothing, place, attempt: row.attempt };
+    return { ...noEffects, place, attempt: row.attempt };
   if (error.code === "upload_vanished" && row.stage !== "prepare") {
     // The staging place is gone with all that was confirmed in it: the entry starts anew.
     const again = failure(0, { ...error, disposition: "retry" });
@@ -131,7 +128,7 @@ export function afterFailure(row: ChunkView, error: ErrorRecord): Effects {
   }
   const attempt = row.attempt + 1;
   if (error.disposition === "retry" && attempt < attemptsMax) {
-    return { ...nothing, place, attempt, counters: { retries: 1 } };
+    return { ...noEffects, place, attempt, counters: { retries: 1 } };
   }
   if (row.kind === "range") return { ...endEntry(row, failure(0, final(error))), attempt };
   return row.kind === "head" ? failEntry(row, error) : failItems(row, error);
@@ -142,7 +139,7 @@ function endEntry(row: ChunkView, ending: ItemEnding): Effects {
   assert(row.kind === "range", "only a range ends its entry through a head");
   const place: Place = { stage: "done", state: "failed" };
   const counters = takenBack(row.stage, row.bytes);
-  return { ...nothing, place, attempt: row.attempt, head: { type: "end", ending }, counters };
+  return { ...noEffects, place, attempt: row.attempt, head: { type: "end", ending }, counters };
 }
 
 function afterReadBack(
@@ -157,12 +154,18 @@ function afterReadBack(
   const firstTime = stage === "verify";
   if (kind !== "range") {
     const found = [...result.endings, ...damagedItems(result.bad, row)];
-    const effects = settleItems(row, found, { ...nothing, place: next, attempt, verdict, counters: mismatches });
+    const effects = settleItems(row, found, { ...noEffects, place: next, attempt, verdict, counters: mismatches });
     return firstTime ? withCounters(effects, { bytesVerified: liveBytes(row, effects.endings) }) : effects;
   }
   if (result.bad.length === 0 && result.endings.length === 0) {
     // Reconciling is no gate: its head has ended long before.
-    const effects: Effects = { ...nothing, place: next, attempt, verdict, head: firstTime ? { type: "passed" } : null };
+    const effects: Effects = {
+      ...noEffects,
+      place: next,
+      attempt,
+      verdict,
+      head: firstTime ? { type: "passed" } : null,
+    };
     return firstTime ? withCounters(effects, { bytesVerified: row.bytes }) : effects;
   }
   if (attempt + 1 >= attemptsMax) {
@@ -171,7 +174,7 @@ function afterReadBack(
   }
   const inPlace = firstTime && !traits.publishFirst;
   return {
-    ...nothing,
+    ...noEffects,
     place: { stage: "transfer", state: inPlace ? "pending" : "waiting" },
     attempt: attempt + 1,
     progress: "clear",
@@ -191,22 +194,28 @@ function afterHead(
   if (ending !== undefined) return restartOrEnd(row, ending);
   const place = afterHeadPublished(traits);
   const ranges: RangesEffect = { type: "move", place, gate: traits.publishFirst };
-  return endRow(row, { ...nothing, place: next, attempt: row.attempt, lost: result.lost, ranges });
+  return endRow(row, { ...noEffects, place: next, attempt: row.attempt, lost: result.lost, ranges });
 }
 
 /** What was verified came back otherwise: its ranges are verified once more, and only what they find is sent again. */
 function lookAgain(row: ChunkView): Effects {
   const others: Place = { stage: "verify", state: "pending" };
   const place: Place = { stage: row.stage, state: "waiting" };
-  return { ...nothing, place, attempt: row.attempt + 1, ranges: { type: "repair", others }, counters: { retries: 1 } };
+  return {
+    ...noEffects,
+    place,
+    attempt: row.attempt + 1,
+    ranges: { type: "repair", others },
+    counters: { retries: 1 },
+  };
 }
 
 /** The head's last range has passed the gate for which it waited. */
 export function afterGate(row: ChunkView, traits: JobTraits): Effects {
   if (row.stage !== "verify") {
-    return { ...nothing, place: { stage: row.stage, state: "pending" }, attempt: row.attempt };
+    return { ...noEffects, place: { stage: row.stage, state: "pending" }, attempt: row.attempt };
   }
-  return endRow(row, { ...nothing, place: nextPlace("head", "verify", traits), attempt: row.attempt });
+  return endRow(row, { ...noEffects, place: nextPlace("head", "verify", traits), attempt: row.attempt });
 }
 
 /** The head, when a range reported the end of its entry; after publishing it had been counted as verified. */
@@ -218,7 +227,7 @@ export function afterEntryEnded(row: ChunkView, ending: ItemEnding): Effects {
 /** The head, when a range came back damaged and cannot be sent again in place; null when it prepares already. */
 export function afterDamage(row: ChunkView): Effects | null {
   if (row.stage === "prepare") return null;
-  const effects: Effects = { ...nothing, place: { stage: "prepare", state: "pending" }, attempt: row.attempt };
+  const effects: Effects = { ...noEffects, place: { stage: "prepare", state: "pending" }, attempt: row.attempt };
   return row.stage === "done" ? withCounters(effects, uncountWhole(row)) : effects;
 }
 

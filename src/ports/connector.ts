@@ -47,13 +47,12 @@ export interface Connector {
   /** Permissions, clock, space and features, found by probing; leaves nothing behind. */
   diagnose(url: string, role: "source" | "target", options: OpenOptions, signal: AbortSignal): AsyncIterable<Finding>;
   /** Staged leftovers (partial files, multipart uploads) below the URL; removes them unless `dryRun`. */
-  sweep(
-    url: string,
-    olderThanMs: number,
-    dryRun: boolean,
-    options: OpenOptions,
-    signal: AbortSignal,
-  ): AsyncIterable<Orphan>;
+  sweep(url: string, request: SweepRequest, options: OpenOptions, signal: AbortSignal): AsyncIterable<Orphan>;
+}
+
+export interface SweepRequest {
+  readonly olderThanMs: number;
+  readonly dryRun: boolean;
 }
 
 export interface Orphan {

@@ -60,7 +60,7 @@ export async function seal(role: WorkerRole, { work, skip, signal }: Assignment)
 
 const looksAtOnce = 32;
 
-/** A store's listing holds no attributes: they are asked for now, when they are needed. */
+/** A store's listing holds no attributes: they are asked for here, where they are needed. */
 async function withAttributes(
   role: WorkerRole,
   work: Assignment["work"],

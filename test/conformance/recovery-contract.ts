@@ -236,7 +236,7 @@ export function recoveryContract(subject: ContractSubject): void {
       await mover.target.prepare(head, false, never);
       const options = { ...defaultOptions, ...subject.options };
       const sweep = (olderThanMs: number, dryRun: boolean) =>
-        Array.fromAsync(subject.connector.sweep(place.targetUrl, olderThanMs, dryRun, options, never));
+        Array.fromAsync(subject.connector.sweep(place.targetUrl, { olderThanMs, dryRun }, options, never));
       expect(await sweep(3_600_000, false)).toEqual([]);
       expect((await sweep(-3_600_000, true)).map(({ removed }) => removed)).toEqual([false]);
       expect((await sweep(-3_600_000, false)).map(({ removed }) => removed)).toEqual([true]);

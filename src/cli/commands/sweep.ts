@@ -52,7 +52,12 @@ export function addSweepCommand(program: Command, surroundings: Surroundings): v
         using interrupt = surroundings.onInterrupt();
         const connector = await connectorFor(url);
         const { olderThan, dryRun } = values;
-        const orphans = connector.sweep(url, olderThan, dryRun, placeOpenOptions(values), interrupt.signal);
+        const orphans = connector.sweep(
+          url,
+          { olderThanMs: olderThan, dryRun },
+          placeOpenOptions(values),
+          interrupt.signal,
+        );
         const found: Orphan[] = [];
         let count = 0;
         for await (const orphan of orphans) {

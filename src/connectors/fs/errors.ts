@@ -1,5 +1,6 @@
 import { type ErrorCode, GodwitError } from "../../base/errors.ts";
-import { type BytePath, displayPath } from "../../model/path.ts";
+import type { BytePath } from "../../model/path.ts";
+import { named, vanished } from "../../ports/source-errors.ts";
 
 /** The system's word for what went wrong (`ENOENT`); null for errors that are not the system's. */
 export function systemCode(error: unknown): string | null {
@@ -15,10 +16,6 @@ export function isMissing(error: unknown): boolean {
 const passing = new Set(["EIO", "EAGAIN", "EBUSY", "EMFILE", "ENFILE", "ENOMEM", "ESTALE", "ETIMEDOUT", "EINTR"]);
 const denied = new Set(["EACCES", "EPERM", "EROFS"]);
 
-function named(path: BytePath): string {
-  return path === "" ? "the root directory" : displayPath(path);
-}
-
 export function readError(error: unknown, path: BytePath): GodwitError {
   if (error instanceof GodwitError) return error;
   const code = systemCode(error);
@@ -31,23 +28,6 @@ export function readError(error: unknown, path: BytePath): GodwitError {
       ? "Run as a user who may read it, or exclude it."
       : "Look at the disk below it (dmesg), then run again.",
     cause: error,
-  });
-}
-
-export function vanished(path: BytePath, cause?: unknown): GodwitError {
-  return new GodwitError("source_vanished", {
-    disposition: "rejected",
-    what: `${named(path)} was listed, but is gone`,
-    hint: "Something removed it while the job ran. Run again to make sure that nothing else is missing.",
-    cause,
-  });
-}
-
-export function changed(path: BytePath, how: string): GodwitError {
-  return new GodwitError("source_changed", {
-    disposition: "retry",
-    what: `${named(path)} ${how}`,
-    hint: "It is copied again, up to 3 times; then it is reported as changed. Stop its writer, or exclude it.",
   });
 }
 

@@ -5,7 +5,8 @@ import type { Filter } from "../../model/filter.ts";
 import { type BytePath, displayPath, orderKey } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
 import type { Problem } from "../../ports/source.ts";
-import { isMissing, listingError, readError, systemCode, vanished } from "./errors.ts";
+import { vanished } from "../../ports/source-errors.ts";
+import { isMissing, listingError, readError, systemCode } from "./errors.ts";
 import type { Root } from "./root.ts";
 import { entryOf, kindOf } from "./stat-entry.ts";
 

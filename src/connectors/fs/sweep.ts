@@ -1,16 +1,14 @@
 import { lstatSync, opendirSync, unlinkSync } from "node:fs";
 import { type BytePath, displayPath, joinPath, rootPath } from "../../model/path.ts";
-import type { OpenOptions, Orphan } from "../../ports/connector.ts";
+import type { OpenOptions, Orphan, SweepRequest } from "../../ports/connector.ts";
 import { isMissing, listingError, writeError } from "./errors.ts";
 import { type Root, rootOfUrl } from "./root.ts";
 import { isStagingName } from "./staging.ts";
 
 /** Partial files that no job finished. Only names of our exact pattern are looked at; links are not followed. */
-// oxlint-disable-next-line eslint/max-params -- the shape of the port
 export async function* sweep(
   url: string,
-  olderThanMs: number,
-  dryRun: boolean,
+  { olderThanMs, dryRun }: SweepRequest,
   _options: OpenOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Orphan> {

@@ -1,12 +1,10 @@
 import { type BytePath, displayPath } from "../../model/path.ts";
-import type { OpenOptions, Orphan } from "../../ports/connector.ts";
+import type { OpenOptions, Orphan, SweepRequest } from "../../ports/connector.ts";
 import { placeOf } from "./place.ts";
 
-// oxlint-disable-next-line eslint/max-params -- the shape of the port
 export async function* sweep(
   url: string,
-  olderThanMs: number,
-  dryRun: boolean,
+  { olderThanMs, dryRun }: SweepRequest,
   _options: OpenOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Orphan> {

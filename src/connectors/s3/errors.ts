@@ -1,5 +1,4 @@
 import { type ErrorCode, GodwitError } from "../../base/errors.ts";
-import { type BytePath, displayPath } from "../../model/path.ts";
 import type { Root } from "./keys.ts";
 
 /** Errors of one entry let the rest of a chunk go on; everything else stops the chunk. */
@@ -17,23 +16,6 @@ export function isOfVersion(error: unknown): error is GodwitError {
   return error instanceof GodwitError && versionCodes.has(error.code);
 }
 const versionCodes = new Set<ErrorCode>(["condition_failed", "source_changed", "source_vanished"]);
-
-export function vanished(path: BytePath, cause?: unknown): GodwitError {
-  return new GodwitError("source_vanished", {
-    disposition: "rejected",
-    what: `${displayPath(path)} was listed, but is gone`,
-    hint: "Something removed it while the job ran. Run again to make sure that nothing else is missing.",
-    cause,
-  });
-}
-
-export function changed(path: BytePath, how: string): GodwitError {
-  return new GodwitError("source_changed", {
-    disposition: "retry",
-    what: `${displayPath(path)} ${how}`,
-    hint: "It is copied again, up to 3 times; then it is reported as changed. Stop its writer, or exclude it.",
-  });
-}
 
 const ofPlace = new Set<ErrorCode>([
   "credentials_missing",

@@ -1,8 +1,9 @@
 import type { S3Client } from "./client.ts";
 import type { ObjectHead } from "./client-objects.ts";
-import { changed } from "./errors.ts";
+import { changed } from "../../ports/source-errors.ts";
 import type { Buffers } from "./buffers.ts";
 import type { BytePath } from "../../model/path.ts";
+import type { EndFrame } from "../../ports/source.ts";
 
 /** Bytes of one request: blocks may be larger, memory may not. */
 const pieceBytesMax = 8 * 2 ** 20;
@@ -23,6 +24,17 @@ export interface Piece {
   readonly bytes: Buffer;
   readonly head: ObjectHead;
 }
+
+/** What comes of one request, in order of the items. */
+export type Fetched =
+  | {
+      readonly item: number;
+      readonly offset: number;
+      readonly bytes: Buffer;
+      readonly head: ObjectHead;
+      readonly isLast: boolean;
+    }
+  | EndFrame;
 
 /** Reads bytes of an object into one buffer. @throws source_changed when the object has another size */
 export async function fetchPiece(

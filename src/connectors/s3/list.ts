@@ -5,7 +5,8 @@ import type { Entry } from "../../model/entry.ts";
 import type { Cursor, Problem } from "../../ports/source.ts";
 import type { S3Client } from "./client.ts";
 import type { ListedObject } from "./client-list.ts";
-import { listingError, vanished } from "./errors.ts";
+import { vanished } from "../../ports/source-errors.ts";
+import { listingError } from "./errors.ts";
 import type { Root } from "./keys.ts";
 import { headEntry, listedEntry, type ObjectKind } from "./object-entry.ts";
 

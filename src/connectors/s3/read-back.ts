@@ -1,13 +1,14 @@
 import { GodwitError } from "../../base/errors.ts";
 import { blockCount, blockStarts, type Item } from "../../model/chunk.ts";
-import type { EndFrame, Frame, ItemEnd } from "../../ports/source.ts";
+import type { Frame, ItemEnd } from "../../ports/source.ts";
 import type { ReadBackRequest, StoredFrame } from "../../ports/target.ts";
 import { type Ahead, ahead, aheadLimits } from "./ahead.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
 import type { ObjectHead } from "./client-objects.ts";
-import { isOfEntry, isOfVersion, vanished } from "./errors.ts";
-import { fetchPiece, pieces } from "./fetch.ts";
+import { vanished } from "../../ports/source-errors.ts";
+import { isOfEntry, isOfVersion } from "./errors.ts";
+import { type Fetched, fetchPiece, pieces } from "./fetch.ts";
 import { type Kept, keptDigests } from "./kept-digests.ts";
 import type { Root } from "./keys.ts";
 import { headEntry } from "./object-entry.ts";
@@ -28,16 +29,6 @@ interface Wanted {
   readonly item: Item;
   readonly pin: ObjectPin;
 }
-
-type Got =
-  | {
-      readonly item: number;
-      readonly offset: number;
-      readonly bytes: Buffer;
-      readonly head: ObjectHead;
-      readonly isLast: boolean;
-    }
-  | EndFrame;
 
 /**
  * Reads what the store holds under the final names. Entries of packs are pinned to what their write was told. The ranges
@@ -102,7 +93,7 @@ async function* readBytes(parts: ReadBackParts, wanted: readonly Wanted[], signa
   }
 }
 
-function* tasks(parts: ReadBackParts, wanted: readonly Wanted[]): Generator<Ahead<Got>> {
+function* tasks(parts: ReadBackParts, wanted: readonly Wanted[]): Generator<Ahead<Fetched>> {
   const { client, root, buffers } = parts;
   for (const { index, item, pin } of wanted) {
     const { entry, offset: origin, length, blockBytes } = item;
@@ -116,7 +107,7 @@ function* tasks(parts: ReadBackParts, wanted: readonly Wanted[]): Generator<Ahea
     for (const stretch of stretches) {
       const request = { path: entry.path, key, ...stretch, sizeBytes: entry.sizeBytes, ...pin };
       const isLast = stretch.offset + stretch.length === stop;
-      const run = async (signal: AbortSignal): Promise<Got> => {
+      const run = async (signal: AbortSignal): Promise<Fetched> => {
         try {
           const { bytes, head } = await fetchPiece(client, buffers, request, signal);
           return { item: index, offset: stretch.offset, bytes, head, isLast };

@@ -11,8 +11,9 @@ import { type Ahead, ahead, aheadLimits } from "./ahead.ts";
 import { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
 import type { ObjectHead } from "./client-objects.ts";
-import { changed, isOfEntry, isOfVersion, nothingThere, vanished } from "./errors.ts";
-import { fetchPiece, pieces } from "./fetch.ts";
+import { changed, vanished } from "../../ports/source-errors.ts";
+import { isOfEntry, isOfVersion, nothingThere } from "./errors.ts";
+import { type Fetched, fetchPiece, pieces } from "./fetch.ts";
 import { partBytes } from "./parts.ts";
 import { pagesOfList, readKeyList } from "./files-from.ts";
 import { quotedEtag, type Root } from "./keys.ts";
@@ -21,16 +22,6 @@ import { headEntry, storeChecksum } from "./object-entry.ts";
 
 /** Small steps for whoever limits the rate. */
 const frameBytes = 2 ** 20;
-
-type Got =
-  | {
-      readonly item: number;
-      readonly offset: number;
-      readonly bytes: Buffer;
-      readonly head: ObjectHead;
-      readonly isLast: boolean;
-    }
-  | { readonly item: number; readonly end: ItemEnd };
 
 export class S3Source implements Source {
   readonly location: string;
@@ -110,7 +101,7 @@ export class S3Source implements Source {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  *#tasks(work: Work, from: number, skip: ReadonlySet<number>): Generator<Ahead<Got>> {
+  *#tasks(work: Work, from: number, skip: ReadonlySet<number>): Generator<Ahead<Fetched>> {
     const starts = blockStarts(work.items);
     for (const [index, item] of work.items.entries()) {
       const first = starts[index] as number;
@@ -128,7 +119,7 @@ export class S3Source implements Source {
     index: number,
     { entry, offset: origin, length, blockBytes }: Item,
     blocks: number,
-  ): Generator<Ahead<Got>> {
+  ): Generator<Ahead<Fetched>> {
     const start = origin + blocks * blockBytes;
     const stop = origin + length;
     const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(start, stop, blockBytes, origin);

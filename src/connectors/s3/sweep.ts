@@ -1,6 +1,6 @@
 import { GodwitError } from "../../base/errors.ts";
 import { displayPath } from "../../model/path.ts";
-import type { OpenOptions, Orphan } from "../../ports/connector.ts";
+import type { OpenOptions, Orphan, SweepRequest } from "../../ports/connector.ts";
 import type { UploadMarker } from "./client-uploads.ts";
 import { isUnsupported, type S3Error } from "./client-errors.ts";
 import { listingError } from "./errors.ts";
@@ -11,11 +11,9 @@ import { openClient } from "./open.ts";
  * Multipart uploads below the prefix that nobody finished. A store does not say who began one, so that the age alone
  * decides: choose it longer than any upload that somebody may still be at.
  */
-// oxlint-disable-next-line eslint/max-params -- the shape of the port
 export async function* sweep(
   url: string,
-  olderThanMs: number,
-  dryRun: boolean,
+  { olderThanMs, dryRun }: SweepRequest,
   options: OpenOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Orphan> {

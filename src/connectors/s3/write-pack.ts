@@ -6,7 +6,8 @@ import type { BlockReceipt, DigestedFrame, OnConfirmed, Refusal, WriteReceipt } 
 import { metadataOf } from "./attributes.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
-import { isOfEntry, isOvertaken, vanished } from "./errors.ts";
+import { vanished } from "../../ports/source-errors.ts";
+import { isOfEntry, isOvertaken } from "./errors.ts";
 import { Flight } from "./flight.ts";
 import type { GuardedWrites } from "./guarded-writes.ts";
 import type { Root } from "./keys.ts";

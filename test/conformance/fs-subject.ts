@@ -1,0 +1,32 @@
+/** The fs connector as the contract sees it, with two directories of its own for each place. */
+import { pathToFileURL } from "node:url";
+import { fsConnector } from "../../src/connectors/fs/connector.ts";
+import { tempDir } from "../testbed/temp-dir.ts";
+import { treeOf } from "./fs-tree.ts";
+import type { ContractPlace, ContractSubject } from "./place.ts";
+
+export interface FsPlace extends ContractPlace {
+  readonly from: string;
+  readonly to: string;
+}
+
+export function fsPlace(from = tempDir("source"), to = tempDir("target")): FsPlace {
+  const [sourceUrl, targetUrl] = [pathToFileURL(from).href, pathToFileURL(to).href] as const;
+  return { from, to, sourceUrl, targetUrl, source: treeOf(from), target: treeOf(to) };
+}
+
+export const fsSubject: ContractSubject = {
+  name: "fs",
+  connector: fsConnector,
+  capabilities: {
+    anyBytes: true,
+    nameBytes: 255,
+    directories: true,
+    symlinks: true,
+    hardLinks: true,
+    xattrs: true,
+    attributes: true,
+    plainSegments: true,
+  },
+  createPlace: async () => fsPlace(),
+};
