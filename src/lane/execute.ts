@@ -6,13 +6,14 @@ import { must, unreachable } from "../base/assert.ts";
 import { blockStarts, type Item } from "../model/chunk.ts";
 import { sameAttributes } from "../model/entry.ts";
 import { decodeItems } from "../model/item-codec.ts";
-import type { ItemEnding, Progress, Task, TaskResult } from "../model/task.ts";
+import type { ItemEnding, ItemLoss, Progress, Task, TaskResult } from "../model/task.ts";
 import type { Assignment } from "../ports/assignment.ts";
+import type { ExtendedAttributes } from "../ports/source.ts";
 import type { Target } from "../ports/target.ts";
-import { compare, compareItems, type Comparison } from "../verifier/compare.ts";
+import { compare, compareItems, type Comparison, endingOfCheck } from "../verifier/compare.ts";
 import { readBack } from "../verifier/read-back.ts";
 import type { VerifierRole } from "../verifier/role.ts";
-import type { WorkerRole } from "../worker/role.ts";
+import { refusal, type WorkerRole } from "../worker/role.ts";
 import { digestWhole, prepare, publish, remove, seal } from "../worker/stage.ts";
 import { prehash, transfer } from "../worker/transfer.ts";
 import { openWitness } from "../worker/witness.ts";
@@ -72,23 +73,30 @@ async function transferRest(roles: Roles, worker: WorkerRole, assignment: Assign
   if (task.kind === "range") return transfer(worker, assignment);
   const wanted = new Set(items.keys().filter((index) => (items[index] as Item).compare && !skip.has(index)));
   if (wanted.size === 0 || task.receipts.count > 0) return transfer(worker, assignment);
-  const { same, digests, found, endings } = await compareWithEvidence(roles, assignment, wanted);
-  if (same.size === 0) return transfer(worker, assignment);
-  await adoptAttributes(worker.target, assignment, same, found);
-  const rest = await transfer(worker, { ...assignment, skip: new Set([...skip, ...same]) });
-  if (rest.type !== "transferred") return rest;
-  const { progress } = rest;
-  keepDigests(items, { same, from: digests, to: progress.receipts.digests, firstBlock: progress.firstBlock });
-  return { ...rest, progress: { ...progress, endings: [...endings, ...progress.endings] } };
+  const found = await compareWithEvidence(roles, assignment, wanted);
+  if (found.same.size === 0) return transfer(worker, assignment);
+  const { lost, refused } = await adoptAttributes(worker.target, assignment, found);
+  const endings = found.endings.map((ending) => refused.get(ending.item) ?? ending);
+  return transfer(worker, assignment, { endings, digests: found.digests, lost });
 }
 
 async function compareHead(roles: Roles, assignment: Assignment): Promise<TaskResult | null> {
-  const { same, digests, found, endings } = await compareWithEvidence(roles, assignment, new Set([0]));
-  const [ending] = endings;
-  if (ending === undefined) return roles.worker === null ? { type: "different" } : null;
+  const found = await compareWithEvidence(roles, assignment, new Set([0]));
+  if (roles.worker === null) {
+    const ending = endingOfCheck(0, found);
+    if (ending !== null)
+      return ending.outcome === "different" ? { type: "different" } : { type: "entry_ended", ending };
+  }
+  const [ending] = found.endings;
+  if (ending === undefined) return null;
   if (ending.outcome === "failed") return { type: "entry_ended", ending };
-  if (roles.worker !== null) await adoptAttributes(roles.worker.target, assignment, same, found);
-  return { type: "same", digests, evidence: ending.evidence, readFrom: roles.verifier.existingReadFrom };
+  const nothing: Adopted = { lost: [], refused: new Map() };
+  const { lost, refused } =
+    roles.worker === null ? nothing : await adoptAttributes(roles.worker.target, assignment, found);
+  const refusedNow = refused.get(0);
+  if (refusedNow !== undefined) return { type: "entry_ended", ending: refusedNow };
+  const { existingReadFrom: readFrom } = roles.verifier;
+  return { type: "same", digests: found.digests, evidence: ending.evidence, readFrom, lost };
 }
 
 interface Found extends Comparison {
@@ -120,36 +128,41 @@ async function compareWithEvidence(
   return { ...result, endings };
 }
 
-/** The content is there already; its times and modes are brought in line. */
+interface Adopted {
+  readonly lost: readonly ItemLoss[];
+  /** Items that the target would not touch. */
+  readonly refused: ReadonlyMap<number, ItemEnding>;
+}
+
+/** The content is there already; its times, modes, owners and extended attributes are brought in line. */
 async function adoptAttributes(
   target: Target,
   { work, items, signal }: Assignment,
-  same: ReadonlySet<number>,
-  found: Comparison["found"],
-): Promise<void> {
-  const differ = (index: number): boolean => {
-    const there = found.get(index);
-    const wanted = items[index]?.entry.attributes ?? null;
-    return same.has(index) && there !== undefined && wanted !== null && !sameAttributes(wanted, there.attributes);
-  };
-  const skip = new Set(items.keys().filter((index) => !differ(index)));
-  if (skip.size < items.length) await target.seal(work, skip, signal);
-}
-
-interface Kept {
-  readonly same: ReadonlySet<number>;
-  readonly from: Uint8Array;
-  readonly to: Uint8Array;
-  readonly firstBlock: number;
-}
-
-/** Identical items have digests too: the report gives them. */
-function keepDigests(items: readonly Item[], { same, from, to, firstBlock }: Kept): void {
-  const starts = blockStarts(items);
+  { same, observed, found }: Comparison,
+): Promise<Adopted> {
+  const xattrs = new Map<number, ExtendedAttributes>();
+  const skip = new Set(items.keys());
   for (const index of same) {
-    const first = (starts[index] as number) * 32;
-    const end = (starts[index + 1] as number) * 32;
-    const shift = firstBlock * 32;
-    if (first >= shift && end - shift <= to.length) to.set(from.subarray(first, end), first - shift);
+    const wanted = items[index]?.entry.attributes ?? null;
+    const there = found.get(index);
+    const ours = observed.get(index)?.xattrs ?? null;
+    const lacksXattrs = ours !== null && !hasXattrs(there?.xattrs ?? null, ours);
+    if (lacksXattrs) xattrs.set(index, ours);
+    if (wanted !== null && (lacksXattrs || !sameAttributes(wanted, there?.entry.attributes ?? null)))
+      skip.delete(index);
   }
+  if (skip.size === items.length) return { lost: [], refused: new Map() };
+  const receipt = await target.seal(work, skip, signal, xattrs);
+  return {
+    lost: receipt.lost,
+    refused: new Map(receipt.refused.map(({ item, error }) => [item, refusal(item, error)])),
+  };
+}
+
+function hasXattrs(there: ExtendedAttributes | null, wanted: ExtendedAttributes): boolean {
+  for (const [name, value] of wanted) {
+    const kept = there?.get(name);
+    if (kept === undefined || Buffer.compare(kept, value) !== 0) return false;
+  }
+  return true;
 }

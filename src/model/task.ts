@@ -83,7 +83,13 @@ export type TaskResult =
   /** The staging place of a head. */
   | { readonly type: "prepared"; readonly staging: string | null }
   /** A head whose target already holds the same content; digests of its blocks in order. */
-  | { readonly type: "same"; readonly digests: Uint8Array; readonly evidence: Evidence; readonly readFrom: ReadFrom }
+  | {
+      readonly type: "same";
+      readonly digests: Uint8Array;
+      readonly evidence: Evidence;
+      readonly readFrom: ReadFrom;
+      readonly lost: readonly ItemLoss[];
+    }
   /** `godwit check` on a head: the content differs. */
   | { readonly type: "different" }
   | { readonly type: "prehashed"; readonly digests: Uint8Array; readonly endings: readonly ItemEnding[] }

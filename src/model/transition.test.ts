@@ -165,7 +165,13 @@ describe("heads and ranges", () => {
   });
 
   test("a head that finds its content in place after all drops the ranges that waited for a repair", () => {
-    const same: TaskResult = { type: "same", digests: new Uint8Array(64), evidence: "second_read", readFrom: "cache" };
+    const same: TaskResult = {
+      type: "same",
+      digests: new Uint8Array(64),
+      evidence: "second_read",
+      readFrom: "cache",
+      lost: [],
+    };
     expect(afterResult(row("head", "prepare"), same, traits, true).ranges).toEqual({ type: "drop" });
     expect(afterResult(row("head", "prepare"), same, traits, false).ranges).toBeNull();
   });

@@ -47,6 +47,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
         endings: [identical],
         ranges,
         verdict: match,
+        lost: result.lost,
       });
     }
     case "different":

@@ -1,6 +1,8 @@
 /** What every source says of an entry that is not what was listed. */
 import { GodwitError } from "../base/errors.ts";
 import { type BytePath, displayPath } from "../model/path.ts";
+import type { ItemEnding } from "../model/task.ts";
+import type { BrokenEnd } from "./source.ts";
 
 export function named(path: BytePath): string {
   return path === "" ? "the root directory" : displayPath(path);
@@ -22,4 +24,11 @@ export function changed(path: BytePath, how: string): GodwitError {
     what: `${named(path)} ${how}`,
     hint: "It is copied again, up to 3 times; then it is reported as changed. Stop its writer, or exclude it.",
   });
+}
+
+/** The ending of an item that a source could not give whole. */
+export function endingOf(item: number, end: BrokenEnd): ItemEnding {
+  const now = end.outcome === "changed" ? end.now : null;
+  const outcome = end.outcome === "changed" && now === null ? "vanished" : end.outcome;
+  return { item, outcome, evidence: "none", error: end.error, now, again: false };
 }

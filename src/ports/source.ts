@@ -65,6 +65,9 @@ export type ItemEnd =
   | { readonly outcome: "changed"; readonly error: ErrorRecord; readonly now: Entry | null }
   | { readonly outcome: "vanished" | "failed"; readonly error: ErrorRecord };
 
+/** An item that was not given whole. */
+export type BrokenEnd = Exclude<ItemEnd, { readonly outcome: "read" }>;
+
 /** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */
 export interface Source extends AsyncDisposable {
   /** As shown to people; never with credentials. */

@@ -3,7 +3,7 @@ import type { Standing, Work } from "../model/chunk.ts";
 import type { Entry, ReadFrom } from "../model/entry.ts";
 import type { BytePath } from "../model/path.ts";
 import type { ItemLoss, RangeReceipts, Receipts } from "../model/task.ts";
-import type { BytesFrame, EndFrame, Frame, Loss, Observed } from "./source.ts";
+import type { BytesFrame, EndFrame, ExtendedAttributes, Frame, Loss, Observed } from "./source.ts";
 
 /** A frame of the source; the last frame of each block carries the block's SHA-256 (computed while it was read). */
 export type DigestedFrame = (BytesFrame & { readonly block: number; readonly digest: Uint8Array | null }) | EndFrame;
@@ -104,8 +104,14 @@ export interface Target extends AsyncDisposable {
   /**
    * Sets modes, owners and times in place: of directories, children before parents (the items come in listing order),
    * and of files whose content was found to be there already.
+   * @param xattrs extended attributes of these files, by item; those of directories were written with them
    */
-  seal(work: Work, skip: ReadonlySet<number>, signal: AbortSignal): Promise<WriteReceipt>;
+  seal(
+    work: Work,
+    skip: ReadonlySet<number>,
+    signal: AbortSignal,
+    xattrs?: ReadonlyMap<number, ExtendedAttributes>,
+  ): Promise<WriteReceipt>;
   /** For `sync --delete`: removes one published entry; true when something was there. */
   remove(path: BytePath, isDirectory: boolean, signal: AbortSignal): Promise<boolean>;
   /** Drops what a cancelled or pruned job has staged for this work; never touches published entries. */

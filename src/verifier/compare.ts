@@ -1,10 +1,10 @@
 /** Comparison by content: both sides are read, nothing is written. For `check`, and for what a copy finds already there. */
 import { createHash } from "node:crypto";
 import { blockStarts, type Item, type Work } from "../model/chunk.ts";
-import type { Entry } from "../model/entry.ts";
 import type { ItemEnding, TaskResult } from "../model/task.ts";
 import type { Assignment } from "../ports/assignment.ts";
-import type { ItemEnd, Source } from "../ports/source.ts";
+import type { BrokenEnd, Observed, Source } from "../ports/source.ts";
+import { endingOf } from "../ports/source-errors.ts";
 import type { VerifierRole } from "./role.ts";
 
 export interface Comparison {
@@ -12,10 +12,14 @@ export interface Comparison {
   readonly digests: Uint8Array;
   /** Items whose content is the same on both sides. */
   readonly same: ReadonlySet<number>;
-  /** Items that one side could not give whole, with that side's end. */
-  readonly broken: ReadonlyMap<number, Exclude<ItemEnd, { outcome: "read" }>>;
-  /** The entries as they stand on the target. */
-  readonly found: ReadonlyMap<number, Entry>;
+  /** Items that the source could not give whole. */
+  readonly broken: ReadonlyMap<number, BrokenEnd>;
+  /** Items that the other side could not give whole: nothing is known of their content there. */
+  readonly brokenThere: ReadonlyMap<number, BrokenEnd>;
+  /** What the source said of the items when they were read. */
+  readonly observed: ReadonlyMap<number, Observed>;
+  /** What stands on the target. */
+  readonly found: ReadonlyMap<number, Observed>;
 }
 
 /** @param onBytes sees the source's bytes as they pass, each item's in order */
@@ -28,7 +32,7 @@ export async function compareItems(
   const { items, work, signal } = assignment;
   const skip = new Set(items.keys().filter((index) => !wanted.has(index)));
   const ours = await digestsOf(role, role.source, { work, skip, signal, onBytes });
-  const found = new Map<number, Entry>();
+  const found = new Map<number, Observed>();
   const there: Item[] = [...items];
   const absent = new Set(skip);
   for (const index of wanted) {
@@ -42,23 +46,39 @@ export async function compareItems(
       absent.add(index);
       continue;
     }
-    found.set(index, seen.entry);
+    found.set(index, seen);
     there[index] = { ...item, entry: seen.entry };
   }
   const theirs = await digestsOf(role, role.existing, { work: { ...work, items: there }, skip: absent, signal });
   const same = new Set<number>();
   const starts = blockStarts(items);
-  const broken = new Map(ours.broken);
+  const { digests, broken, observed } = ours;
   for (const index of wanted) {
-    if (absent.has(index) || broken.has(index)) continue;
-    const end = theirs.broken.get(index);
-    if (end !== undefined) broken.set(index, end);
+    if (absent.has(index) || broken.has(index) || theirs.broken.has(index)) continue;
     const from = (starts[index] as number) * 32;
     const to = (starts[index + 1] as number) * 32;
-    const equal = Buffer.compare(ours.digests.subarray(from, to), theirs.digests.subarray(from, to)) === 0;
-    if (end === undefined && equal) same.add(index);
+    if (Buffer.compare(digests.subarray(from, to), theirs.digests.subarray(from, to)) === 0) same.add(index);
   }
-  return { digests: ours.digests, same, broken, found };
+  return { digests, same, broken, brokenThere: theirs.broken, observed, found };
+}
+
+/** `godwit check`: what ends otherwise than identical, by what either side said of it. */
+export function endingOfCheck(item: number, { same, broken, brokenThere }: Comparison): ItemEnding | null {
+  const ours = broken.get(item);
+  if (ours !== undefined) return endingOf(item, ours);
+  if (same.has(item)) return null;
+  const plain = { item, now: null, again: false } as const;
+  const theirs = brokenThere.get(item);
+  switch (theirs?.outcome) {
+    case undefined:
+      return { ...plain, outcome: "different", evidence: "second_read", error: null };
+    case "vanished":
+      return { ...plain, outcome: "missing", evidence: "none", error: null };
+    // The source's version is still the one to pin: it is compared once more, with what stands there then.
+    case "changed":
+    case "failed":
+      return { ...plain, outcome: "failed", evidence: "none", error: theirs.error };
+  }
 }
 
 /** `godwit check`: every item ends identical or different, or as what one side said of it. */
@@ -68,20 +88,8 @@ export async function compare(role: VerifierRole, assignment: Assignment): Promi
   const result = await compareItems(role, assignment, wanted);
   const endings: ItemEnding[] = [];
   for (const index of wanted) {
-    const end = result.broken.get(index);
-    if (end !== undefined) {
-      const now = end.outcome === "changed" ? end.now : null;
-      endings.push({ item: index, outcome: end.outcome, evidence: "none", error: end.error, now, again: false });
-    } else if (!result.same.has(index)) {
-      endings.push({
-        item: index,
-        outcome: "different",
-        evidence: "second_read",
-        error: null,
-        now: null,
-        again: false,
-      });
-    }
+    const ending = endingOfCheck(index, result);
+    if (ending !== null) endings.push(ending);
   }
   return { type: "compared", digests: result.digests, endings, readFrom: role.existingReadFrom };
 }
@@ -97,10 +105,11 @@ async function digestsOf(
   role: VerifierRole,
   side: Source,
   { work, skip, signal, onBytes }: Reading,
-): Promise<{ digests: Uint8Array; broken: Map<number, Exclude<ItemEnd, { outcome: "read" }>> }> {
+): Promise<Pick<Comparison, "digests" | "broken" | "observed">> {
   const starts = blockStarts(work.items);
   const digests = new Uint8Array((starts.at(-1) as number) * 32);
-  const broken = new Map<number, Exclude<ItemEnd, { outcome: "read" }>>();
+  const broken = new Map<number, BrokenEnd>();
+  const observed = new Map<number, Observed>();
   let running = createHash("sha256");
   const name = side === role.source ? "sourceBytesRead" : "targetBytesRead";
   for await (const frame of side.read(work, 0, skip, signal)) {
@@ -110,7 +119,10 @@ async function digestsOf(
       if (frame.end.outcome !== "read") {
         broken.set(frame.item, frame.end);
         running = createHash("sha256");
-      } else if (item.entry.kind === "file" && item.length === 0) {
+        continue;
+      }
+      observed.set(frame.item, frame.end.observed);
+      if (item.entry.kind === "file" && item.length === 0) {
         digests.set(createHash("sha256").digest(), start * 32);
       }
       continue;
@@ -123,5 +135,5 @@ async function digestsOf(
     digests.set(running.digest(), (start + Math.ceil(to / item.blockBytes) - 1) * 32);
     running = createHash("sha256");
   }
-  return { digests, broken };
+  return { digests, broken, observed };
 }

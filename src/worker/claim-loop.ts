@@ -102,8 +102,9 @@ async function endBadly(
         await store.release(task.lease, cost);
         return;
       case "fatal":
-        await store.release(task.lease, cost);
+        // First, since the release may be refused: whoever holds the chunk by now does not end this job.
         onFatal(error);
+        await store.release(task.lease, cost);
         return;
       default:
         onTaskError(task, error);

@@ -40,6 +40,14 @@ export class Ledger {
     if (!this.#endings.has(ending.item)) this.#endings.set(ending.item, ending);
   }
 
+  /** An item whose end and digests were known before the transfer: reported with the blocks around it, never without. */
+  know(ending: ItemEnding, digests: Uint8Array): void {
+    this.end(ending);
+    const from = (this.#starts[ending.item] as number) * digestBytes;
+    const to = (this.#starts[ending.item + 1] as number) * digestBytes;
+    this.digests.set(digests.subarray(from, to), from);
+  }
+
   confirm({ block, tag }: BlockReceipt): void {
     assert(block >= this.#confirmed, "blocks are confirmed in order");
     if (tag !== null) this.#tags[block] = tag;

@@ -4,7 +4,7 @@ import type { Evidence, Outcome } from "../model/entry.ts";
 import type { Meter } from "../model/meter.ts";
 import type { ItemEnding } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ItemEnd, Source } from "../ports/source.ts";
+import type { Source } from "../ports/source.ts";
 import type { Target } from "../ports/target.ts";
 
 /** What a worker's tasks work with: opened once for each lane. */
@@ -30,13 +30,6 @@ export interface Expectation {
   update(bytes: Uint8Array): void;
   /** @param blockDigest the SHA-256 of the last block: the whole entry's, where it has one block */
   objection(blockDigest: Uint8Array): Promise<ErrorRecord | null>;
-}
-
-/** The ending that an item's unhappy end stands for. */
-export function endingOf(item: number, end: Exclude<ItemEnd, { outcome: "read" }>): ItemEnding {
-  const now = end.outcome === "changed" ? end.now : null;
-  const outcome = end.outcome === "changed" && now === null ? "vanished" : end.outcome;
-  return { item, outcome, evidence: "none", error: end.error, now, again: false };
 }
 
 /**

@@ -5,17 +5,31 @@
 import { GodwitError } from "../base/errors.ts";
 import { blockStarts, type Item } from "../model/chunk.ts";
 import type { ChunkEvidence, Evidence } from "../model/entry.ts";
-import type { ItemEnding, TaskResult } from "../model/task.ts";
+import type { ItemEnding, ItemLoss, TaskResult } from "../model/task.ts";
 import { digestFrames } from "./digest-frames.ts";
 import { Ledger } from "./ledger.ts";
 import type { Assignment } from "../ports/assignment.ts";
-import { endingOf, recut, refusal, type WorkerRole } from "./role.ts";
+import { endingOf } from "../ports/source-errors.ts";
+import { recut, refusal, type WorkerRole } from "./role.ts";
 import { type EvidenceWitness, openWitness, secondReadWitness } from "./witness.ts";
 
 const digestBytes = 32;
 
-export async function transfer(role: WorkerRole, assignment: Assignment): Promise<TaskResult> {
-  const { task, items, work, skip, signal } = assignment;
+/** Items that were found on the target already, before anything is transferred. */
+export interface Known {
+  readonly endings: readonly ItemEnding[];
+  /** Of the whole chunk, 32 bytes each; those of these items' blocks count. */
+  readonly digests: Uint8Array;
+  readonly lost: readonly ItemLoss[];
+}
+
+export async function transfer(
+  role: WorkerRole,
+  assignment: Assignment,
+  known: Known | null = null,
+): Promise<TaskResult> {
+  const { task, items, work, signal } = assignment;
+  const skip = known === null ? assignment.skip : withItems(assignment.skip, known.endings);
   const judge = role.evidence === null ? null : await openWitness(role.evidence, assignment);
   const firstBlock = startOf(task.receipts.count, items, judge !== null);
   const ledger = new Ledger({
@@ -24,6 +38,7 @@ export async function transfer(role: WorkerRole, assignment: Assignment): Promis
     monotonicMs: () => role.clock.monotonicMs(),
     onProgress: assignment.onProgress,
   });
+  for (const ending of known?.endings ?? []) ledger.know(ending, known?.digests ?? new Uint8Array(0));
   const twice = task.prehash === null ? null : secondReadWitness(task.prehash);
   const frames = digestFrames(role.source.read(work, firstBlock, skip, signal), {
     work,
@@ -44,8 +59,13 @@ export async function transfer(role: WorkerRole, assignment: Assignment): Promis
     if (twice !== null && ending.error?.code === "source_evidence_mismatch") throw GodwitError.fromJSON(ending.error);
     return { type: "entry_ended", ending };
   }
-  const ended = new Set([...skip, ...progress.endings.map(({ item }) => item)]);
-  return { type: "transferred", progress, evidence: restsOn(items, ended, twice ?? judge), lost: receipt.lost };
+  const ended = withItems(skip, progress.endings);
+  const lost = [...(known?.lost ?? []), ...receipt.lost];
+  return { type: "transferred", progress, evidence: restsOn(items, ended, twice ?? judge), lost };
+}
+
+function withItems(items: ReadonlySet<number>, endings: readonly ItemEnding[]): ReadonlySet<number> {
+  return new Set([...items, ...endings.map(({ item }) => item)]);
 }
 
 /** Only files have bytes to compare. Items that have ended say themselves what they rest on: here they go with the first. */

@@ -137,7 +137,7 @@ function trouble(task: Task, random: Random): TaskResult {
   switch (task.stage) {
     case "prepare":
       return random(3) === 0
-        ? { type: "same", digests: new Uint8Array(32), evidence: "second_read", readFrom: "cache" }
+        ? { type: "same", digests: new Uint8Array(32), evidence: "second_read", readFrom: "cache", lost: [] }
         : { type: "entry_ended", ending: someEnding(task, 0, random) };
     case "prehash":
       if (task.kind === "range") return { type: "entry_ended", ending: someEnding(task, 0, random) };

@@ -63,18 +63,19 @@ export class ChunkHistories {
       this.#violate("7 checkpoints", `blocks before ${firstBlock} were never confirmed`);
     for (let at = 0; at < receipts.count; at += 1)
       chunk.confirmed[firstBlock + at] = Buffer.from(receipts.digests.subarray(32 * at, 32 * at + 32));
-    for (const { item } of endings) chunk.ended.add(item);
+    for (const { item, outcome } of endings) {
+      chunk.ended.add(item);
+      // Compared by this task, before it transferred the others.
+      if (outcome === "identical") chunk.proof.set(item, chunk.claimedAt);
+    }
     if (chunk.kind === "range" && endings.length > 0) this.#forget(chunk);
   }
 
   finished(chunk: ChunkHistory, result: TaskResult): void {
     switch (result.type) {
-      case "transferred": {
-        const identical = result.progress.endings.filter(({ outcome }) => outcome === "identical");
+      case "transferred":
         this.confirm(chunk, result.progress);
-        for (const { item } of identical) chunk.proof.set(item, chunk.claimedAt);
         return;
-      }
       case "read_back": {
         const bad = new Set([...result.bad, ...result.endings].map(({ item }) => item));
         for (const [index, item] of chunk.items.entries()) {

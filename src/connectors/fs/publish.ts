@@ -14,7 +14,7 @@ import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
 import { type Entry, modifiedNs } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { ItemLoss } from "../../model/task.ts";
-import type { Observed } from "../../ports/source.ts";
+import type { ExtendedAttributes, Observed } from "../../ports/source.ts";
 import type { PublishRequest, Refusal, WriteReceipt } from "../../ports/target.ts";
 import { ownerRead, setAttributes, setLinkAttributes } from "./attributes.ts";
 import type { Containment } from "./contain.ts";
@@ -68,9 +68,16 @@ export class Publisher {
   }
 
   /** Children before parents: setting what is in a directory changes the time of the directory. */
-  seal(work: Work, skip: ReadonlySet<number>, signal: AbortSignal): WriteReceipt {
+  seal(
+    work: Work,
+    skip: ReadonlySet<number>,
+    signal: AbortSignal,
+    xattrs?: ReadonlyMap<number, ExtendedAttributes>,
+  ): WriteReceipt {
     const order = Array.from(work.items.keys()).toReversed().values();
-    return this.#each(work, order, { skip, signal }, ({ entry }) => this.#sealEntry(entry));
+    return this.#each(work, order, { skip, signal }, ({ entry }, index) =>
+      this.#sealEntry(entry, xattrs?.get(index) ?? null),
+    );
   }
 
   #each(
@@ -183,7 +190,7 @@ export class Publisher {
     return apart > -1_000n && apart < 1_000n;
   }
 
-  #sealEntry(entry: Entry): ItemLoss["losses"] {
+  #sealEntry(entry: Entry, xattrs: ExtendedAttributes | null): ItemLoss["losses"] {
     if (entry.attributes === null) return [];
     if (entry.path !== "") {
       assertContained(entry.path);
@@ -194,7 +201,7 @@ export class Publisher {
     const only = entry.kind === "directory" ? constants.O_DIRECTORY : constants.O_NONBLOCK;
     const fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | only);
     try {
-      const losses = setAttributes(fd, at, { entry, xattrs: null, extraMode: 0 });
+      const losses = setAttributes(fd, at, { entry, xattrs, extraMode: 0 });
       if (this.#durable) fsyncSync(fd);
       return losses;
     } finally {

@@ -22,7 +22,7 @@ import type { Item, Work } from "../../model/chunk.ts";
 import type { Entry, ReadFrom } from "../../model/entry.ts";
 import { type BytePath, displayPath, parentPath } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { Frame } from "../../ports/source.ts";
+import type { ExtendedAttributes, Frame } from "../../ports/source.ts";
 import type {
   Acceptance,
   DigestedFrame,
@@ -120,8 +120,13 @@ export class FsTarget implements Target {
     return this.#publisher.publish(request, signal);
   }
 
-  async seal(work: Work, skip: ReadonlySet<number>, signal: AbortSignal): Promise<WriteReceipt> {
-    return this.#publisher.seal(work, skip, signal);
+  async seal(
+    work: Work,
+    skip: ReadonlySet<number>,
+    signal: AbortSignal,
+    xattrs?: ReadonlyMap<number, ExtendedAttributes>,
+  ): Promise<WriteReceipt> {
+    return this.#publisher.seal(work, skip, signal, xattrs);
   }
 
   async remove(path: BytePath, isDirectory: boolean, signal: AbortSignal): Promise<boolean> {

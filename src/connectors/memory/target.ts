@@ -3,7 +3,7 @@ import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
 import type { Entry, ReadFrom } from "../../model/entry.ts";
 import { type BytePath, isContained } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { Frame } from "../../ports/source.ts";
+import type { ExtendedAttributes, Frame } from "../../ports/source.ts";
 import type {
   Acceptance,
   DigestedFrame,
@@ -90,12 +90,17 @@ export class MemoryTarget implements Target {
     });
   }
 
-  async seal(work: Work, skip: ReadonlySet<number>, signal: AbortSignal): Promise<WriteReceipt> {
+  async seal(
+    work: Work,
+    skip: ReadonlySet<number>,
+    signal: AbortSignal,
+    xattrs?: ReadonlyMap<number, ExtendedAttributes>,
+  ): Promise<WriteReceipt> {
     signal.throwIfAborted();
-    return eachItem(work, skip, ({ entry }) => {
+    return eachItem(work, skip, ({ entry }, index) => {
       const node = this.#place.nodes.get(entry.path);
       if (node === undefined) throw stagingGone(entry.path);
-      if (entry.attributes !== null) dress(node, entry, node.xattrs);
+      if (entry.attributes !== null) dress(node, entry, xattrs?.get(index) ?? node.xattrs);
     });
   }
 
