@@ -39,87 +39,88 @@ export interface JobObserver {
 
 export async function runJob(options: RunJobOptions): Promise<Job> {
   const { job } = options;
-  const store = retryStore(options.store, systemClock);
   const open = openOptions(job.id, job.spec);
-  const meter = new Meter();
-  const places = await openPlaces(job.spec, open, meter);
+  const limitBuffer = new SharedArrayBuffer(SharedLimit.byteLength);
+  new SharedLimit(limitBuffer).bytesPerSecond = options.limitBytesPerSecond ?? 0;
+  // Threads take a while to start: the places are opened and the plan begins meanwhile.
+  const lanes = Array.from(
+    { length: options.lanes ?? defaultLanes() },
+    (_, index) => new ThreadLane({ name: `${processOwner()}/lane-${index + 1}`, spec: job.spec, open }, limitBuffer),
+  );
   try {
-    return await withLanes(options, places);
-  } finally {
-    await closePlaces(places);
-  }
-
-  async function withLanes({ observer, signal }: RunJobOptions, opened: Places): Promise<Job> {
-    const limitBuffer = new SharedArrayBuffer(SharedLimit.byteLength);
-    new SharedLimit(limitBuffer).bytesPerSecond = options.limitBytesPerSecond ?? 0;
-    const count = options.lanes ?? defaultLanes();
-    const lanes = await openLanes(count, (index) =>
-      ThreadLane.open({ name: `${processOwner()}/lane-${index + 1}`, spec: job.spec, open }, limitBuffer),
-    );
-    const stop = new AbortController();
-    const fatal = new AbortController();
-    const taskEnded = new Bell();
-    const newWork = new Bell();
-    const queueEmpty = new Bell();
-    const laneSignal = AbortSignal.any([signal, stop.signal, fatal.signal]);
-    const leases = new LeaseKeeper(store, systemClock);
-    const common = { store, clock: systemClock, newWork, taskEnded, queueEmpty };
+    const meter = new Meter();
+    const places = await openPlaces(job.spec, open, meter);
     try {
-      observer.started(
-        job,
-        lanes.map((lane) => lane.meter),
-      );
-      const beat = leases.beat(laneSignal);
-      let loops: Promise<unknown> | null = null;
-      const end = await coordinate({
-        ...common,
-        ...opened,
-        job,
-        meter,
-        owner: processOwner(),
-        limitBytesPerSecond: options.limitBytesPerSecond,
-        fatal: fatal.signal,
-        signal,
-        // Lanes claim only once the lead is held: until then the job may be another process's.
-        onLead: () => {
-          loops = Promise.all(
-            lanes.map((lane) =>
-              claimLoop({
-                ...common,
-                jobId: job.id,
-                lane,
-                leases,
-                signal: laneSignal,
-                onFatal: (error) => fatal.abort(error),
-                onTaskError: (_, error) => observer.taskFailed(error),
-              }).catch((error: unknown) => fatal.abort(error)),
-            ),
-          );
-        },
-        onStop: async () => {
-          stop.abort(stopped());
-          newWork.ring();
-          await loops;
-        },
-        onCheckpoint: (now) => observer.checkpoint(now),
-      });
-      await beat;
-      return end;
+      return await lead(options, lanes, places, meter);
     } finally {
-      stop.abort(stopped());
-      await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]()));
+      await closePlaces(places);
     }
+  } finally {
+    await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]()));
   }
 }
 
-/** Opens all, or none: a failure of one closes the others. */
-async function openLanes(count: number, open: (index: number) => Promise<ThreadLane>): Promise<readonly ThreadLane[]> {
-  const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => open(index)));
-  const lanes = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed === undefined) return lanes;
-  await Promise.all(lanes.map((lane) => lane[Symbol.asyncDispose]()));
-  throw failed.reason;
+async function lead(
+  { store: plainStore, job, limitBytesPerSecond, observer, signal }: RunJobOptions,
+  lanes: readonly ThreadLane[],
+  places: Places,
+  meter: Meter,
+): Promise<Job> {
+  const store = retryStore(plainStore, systemClock);
+  const stop = new AbortController();
+  const fatal = new AbortController();
+  const taskEnded = new Bell();
+  const newWork = new Bell();
+  const queueEmpty = new Bell();
+  const laneSignal = AbortSignal.any([signal, stop.signal, fatal.signal]);
+  const leases = new LeaseKeeper(store, systemClock);
+  const common = { store, clock: systemClock, newWork, taskEnded, queueEmpty };
+  const work = async (lane: ThreadLane): Promise<void> => {
+    await lane.opened;
+    await claimLoop({
+      ...common,
+      jobId: job.id,
+      lane,
+      leases,
+      signal: laneSignal,
+      onFatal: (error) => fatal.abort(error),
+      onTaskError: (_, error) => observer.taskFailed(error),
+    });
+  };
+  try {
+    observer.started(
+      job,
+      lanes.map((lane) => lane.meter),
+    );
+    const beat = leases.beat(laneSignal);
+    let loops: Promise<unknown> | null = null;
+    const end = await coordinate({
+      ...common,
+      ...places,
+      job,
+      meter,
+      owner: processOwner(),
+      limitBytesPerSecond,
+      fatal: fatal.signal,
+      signal,
+      // Lanes claim only once the lead is held: until then the job may be another process's.
+      onLead: () => {
+        loops = Promise.all(lanes.map((lane) => work(lane).catch((error: unknown) => fatal.abort(error))));
+      },
+      onStop: async () => {
+        stop.abort(stopped());
+        newWork.ring();
+        await loops;
+        // Threads take a while to end, too: the last words of the job are written meanwhile.
+        for (const lane of lanes) void lane[Symbol.asyncDispose]();
+      },
+      onCheckpoint: (now) => observer.checkpoint(now),
+    });
+    await beat;
+    return end;
+  } finally {
+    stop.abort(stopped());
+  }
 }
 
 /** One more lane than cores: while one waits for the medium, the others compute. */

@@ -193,8 +193,7 @@ async function finish(
   error: GodwitError | null,
 ): Promise<Job> {
   await options.onStop();
-  await options.store.setStatus(lead, status, error?.toJSON() ?? null);
-  const job = await options.store.checkpoint(lead);
+  const job = await options.store.setStatus(lead, status, error?.toJSON() ?? null);
   options.onCheckpoint(job);
   return job;
 }

@@ -17,22 +17,20 @@ interface Pending {
 export class ThreadLane implements Lane {
   readonly name: string;
   readonly meter: Meter;
+  /** Rejects with what opening the source or the target threw, or with `lane_died`. */
+  readonly opened: Promise<void>;
   readonly #thread: Worker;
   #pending: Pending | null = null;
-  #exited: Promise<void>;
+  #closing = false;
+  /** Why the thread is gone. */
+  #dead: GodwitError | null = null;
+  readonly #exited: Promise<void>;
 
-  private constructor(name: string, thread: Worker, meter: Meter) {
-    this.name = name;
-    this.meter = meter;
-    this.#thread = thread;
-    this.#exited = new Promise((resolve) => thread.once("exit", () => resolve()));
-    thread.on("message", (message: FromLane) => this.#receive(message));
-    thread.on("error", (error) => this.#fail(died(name, error)));
-    thread.on("exit", () => this.#fail(died(name, null)));
-  }
-
-  /** @throws what opening the source or the target throws, and `lane_died` */
-  static async open(setup: LaneSetup, limitBuffer: SharedArrayBuffer): Promise<ThreadLane> {
+  /**
+   * Starts the thread, which opens its own source and target meanwhile; tasks wait for `opened`.
+   * @param limitBuffer what all lanes of the process share of the read limit
+   */
+  constructor(setup: LaneSetup, limitBuffer: SharedArrayBuffer) {
     const meterBuffer = new SharedArrayBuffer(Meter.byteLength);
     const data: ThreadData = { setup, meterBuffer, limitBuffer };
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -40,19 +38,28 @@ export class ThreadLane implements Lane {
       name: setup.name,
       workerData: data,
     });
-    const lane = new ThreadLane(setup.name, thread, new Meter(meterBuffer));
-    await new Promise<void>((resolve, reject) => {
+    this.name = setup.name;
+    this.meter = new Meter(meterBuffer);
+    this.#thread = thread;
+    this.#exited = new Promise((resolve) => thread.once("exit", () => resolve()));
+    this.opened = new Promise<void>((resolve, reject) => {
       thread.once("message", (first: FromLane) => {
         if (first.type === "error") reject(GodwitError.fromJSON(first.error));
         else resolve();
       });
       thread.once("error", (error) => reject(died(setup.name, error)));
+      thread.once("exit", () => reject(died(setup.name, null)));
     });
-    return lane;
+    // Whoever runs tasks asks; a lane that is closed before may fail unseen.
+    this.opened.catch(() => undefined);
+    thread.on("message", (message: FromLane) => this.#receive(message));
+    thread.on("error", (error) => this.#fail(died(setup.name, error)));
+    thread.on("exit", () => this.#fail(died(setup.name, null)));
   }
 
   run(task: Task, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<TaskResult> {
     assert(this.#pending === null, "a lane runs one task at a time");
+    if (this.#dead !== null) return Promise.reject(this.#dead);
     return new Promise<TaskResult>((resolve, reject) => {
       const abort = (): void => this.#send({ type: "abort", reason: toGodwitError(signal.reason).toJSON() });
       const settle = (): void => {
@@ -76,8 +83,10 @@ export class ThreadLane implements Lane {
     });
   }
 
+  /** May be asked again, by whoever needs the thread gone. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#send({ type: "close" });
+    if (!this.#closing) this.#send({ type: "close" });
+    this.#closing = true;
     await this.#exited;
   }
 
@@ -104,6 +113,7 @@ export class ThreadLane implements Lane {
   }
 
   #fail(error: GodwitError): void {
+    this.#dead ??= error;
     this.#pending?.reject(error);
   }
 }

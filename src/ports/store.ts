@@ -108,7 +108,8 @@ export interface Store extends AsyncDisposable {
    * @returns false, and changes nothing, while somebody leads it
    */
   stopIdle(id: JobId, status: "paused" | "cancelled"): Promise<boolean>;
-  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<void>;
+  /** Folds the inbox too: a job that has ended says all that happened in it. */
+  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<Job>;
   addPlan(lead: Lead, batch: PlanBatch): Promise<void>;
   /** Folds the inbox into the job's counters and moves the phase on when its rows are done. */
   checkpoint(lead: Lead): Promise<Job>;

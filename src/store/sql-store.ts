@@ -83,11 +83,11 @@ export class SqlStore implements Store {
   }
 
   renewLead(lead: Lead): Promise<Lead> {
-    return this.#engine.write((tx) => renewLead(tx, lead, this.#engine.clock.now()));
+    return this.#engine.writeSoon((tx) => renewLead(tx, lead, this.#engine.clock.now()));
   }
 
   resign(lead: Lead): Promise<void> {
-    return this.#engine.write((tx) => resign(tx, lead));
+    return this.#engine.writeSoon((tx) => resign(tx, lead));
   }
 
   leader(id: JobId): Promise<string | null> {
@@ -99,8 +99,11 @@ export class SqlStore implements Store {
     return this.#unit(id, (unit) => stopIdle(unit, status, this.#options.isAlive));
   }
 
-  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<void> {
-    return this.#engine.write((tx) => setStatus(tx, lead, { status, failure, now: this.#engine.clock.now() }));
+  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<Job> {
+    return this.#engine.write(async (tx) => {
+      await setStatus(tx, lead, { status, failure, now: this.#engine.clock.now() });
+      return foldInbox(tx, lead);
+    });
   }
 
   addPlan(lead: Lead, batch: PlanBatch): Promise<void> {
