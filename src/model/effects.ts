@@ -59,8 +59,11 @@ export interface Effects {
   readonly ranges: RangesEffect | null;
   readonly head: HeadEffect | null;
   readonly verdict: {
+    /** `inconclusive`: what could be read was right, and something could not be read; that ended, or is sent again. */
     readonly result: "match" | "mismatch" | "inconclusive";
     readonly bad: readonly BadBlock[];
+    /** Every block was read: only then has anybody computed a digest of the target. */
+    readonly isWhole: boolean;
   } | null;
   readonly counters: Counters;
 }

@@ -94,6 +94,23 @@ describe("packs", () => {
     expect(afterResult(reconcile, { ...good, endings: all }, traits, false).place.state).toBe("failed");
   });
 
+  test("a read-back that could not read every item is no match, and no mismatch that is counted", () => {
+    for (const stage of ["verify", "reconcile"] as const) {
+      const result: TaskResult = { ...good, endings: [failure(1, retry)] };
+      const effects = afterResult(row("pack", stage), result, traits, false);
+      expect(effects.verdict).toMatchObject({ result: "inconclusive", bad: [] });
+      expect(effects.counters.mismatches).toBeUndefined();
+    }
+  });
+
+  test("what came back different is a mismatch, also beside what could not be read: then nobody has the whole digest", () => {
+    const both = { ...bad(0), endings: [failure(1, retry)] } as TaskResult;
+    expect(afterResult(row("pack", "verify"), bad(0), traits, false).verdict).toMatchObject({ isWhole: true });
+    const effects = afterResult(row("pack", "verify"), both, traits, false);
+    expect(effects.verdict).toMatchObject({ result: "mismatch", isWhole: false });
+    expect(effects.counters.mismatches).toBe(1);
+  });
+
   test("a comparison that found differences is no match", () => {
     const endings = [plainEnding(1, "different", "none")];
     const compared: TaskResult = { type: "compared", digests: new Uint8Array(96), endings, readFrom: "cache" };
@@ -155,6 +172,16 @@ describe("heads and ranges", () => {
     const later = afterResult(row("range", "reconcile"), bad(0), traits, false);
     expect(later).toMatchObject({ place: { stage: "transfer", state: "waiting" }, head: { type: "repair" } });
     expect(later.counters).toMatchObject({ bytesTransferred: -100, bytesVerified: -100 });
+  });
+
+  test("a range that could not be read back was not found right, on its last try neither", () => {
+    const missing: TaskResult = { ...good, endings: [failure(0, retry)] };
+    for (const stage of ["verify", "reconcile"] as const) {
+      const again = afterResult(row("range", stage), missing, traits, false);
+      expect(again).toMatchObject({ verdict: { result: "inconclusive" }, progress: "clear", counters: { retries: 1 } });
+      const last = afterResult(row("range", stage, { attempt: attemptsMax - 1 }), missing, traits, false);
+      expect(last).toMatchObject({ verdict: { result: "inconclusive" }, head: { type: "end" } });
+    }
   });
 
   test("a range whose own progress says that its entry ended tells the head", () => {

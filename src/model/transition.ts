@@ -58,7 +58,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
     case "compared": {
       const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), endings: [] };
       const differs = result.endings.some((ending) => ending.outcome === "different");
-      const verdict = differs ? ({ result: "mismatch", bad: [] } as const) : match;
+      const verdict = differs ? ({ result: "mismatch", bad: [], isWhole: false } as const) : match;
       const evidence = "second_read";
       return settleItems(row, result.endings, { ...noEffects, place: ended, attempt, progress, evidence, verdict });
     }
@@ -150,7 +150,7 @@ function afterReadBack(
   next: Place,
 ): Effects {
   const { kind, stage, attempt } = row;
-  const verdict = result.bad.length === 0 ? match : { result: "mismatch" as const, bad: result.bad };
+  const verdict = verdictOf(result);
   const mismatches: Counters = result.bad.length === 0 ? {} : { mismatches: 1 };
   const firstTime = stage === "verify";
   if (kind !== "range") {
@@ -240,7 +240,13 @@ function withCounters(effects: Effects, more: Counters): Effects {
   return { ...effects, counters: addCounters(effects.counters, more) };
 }
 
-const match = { result: "match", bad: [] } as const;
+const match = { result: "match", bad: [], isWhole: true } as const;
+
+/** What could not be read (it is gone, it is longer than it should be) is no match, and no mismatch of bytes either. */
+function verdictOf({ bad, endings }: Extract<TaskResult, { type: "read_back" }>): NonNullable<Effects["verdict"]> {
+  if (bad.length > 0) return { result: "mismatch", bad, isWhole: endings.length === 0 };
+  return endings.length === 0 ? match : { result: "inconclusive", bad, isWhole: false };
+}
 
 /** Counts the items without an ending as verified, if the row has ended. */
 function endRow(row: ChunkView, effects: Effects): Effects {

@@ -39,6 +39,7 @@ export interface VerdictRecord {
   readonly result: "match" | "mismatch" | "inconclusive";
   /** Hex SHA-256 over the block digests in order. */
   readonly sourceDigest: string;
+  /** The same of what was read back; empty where something could not be read. */
   readonly targetDigest: string;
   readonly bad: readonly BadBlock[];
   readonly writer: WorkerId | null;

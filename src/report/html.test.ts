@@ -89,6 +89,13 @@ test("names and messages cannot become markup or hide what they are", async () =
   expect(text.split("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\\u202egpj.exe\\u0007").length).toBe(7);
 });
 
+test("a comparison for which something could not be read says so in place of a digest", async () => {
+  const verdict = sampleVerdict(1, { stage: "reconcile", result: "inconclusive", targetDigest: "" });
+  const text = await page(sampleStore({ rows: () => [], verdicts: () => [verdict] }));
+  expect(text).toContain("reconcile, inconclusive");
+  expect(text).toContain('<code class="bad">not read</code>');
+});
+
 test("a template escapes its values and keeps what is markup already", () => {
   expect(html`<b>${"<"}</b>${[html`${1234567}`]}`.html).toBe("<b>&lt;</b>1,234,567");
   expect(escapeHtml("a\u0000b\u{1f600}")).toBe("a\\u0000b\u{1f600}");

@@ -86,12 +86,15 @@ function exceptionRow({ path, outcome, lost, error }: ReportException): Html {
 }
 
 async function writeMismatches(put: Put, store: ReportStore, body: ReportBody): Promise<void> {
-  await put(html`<h2>Bytes that came back different</h2> `);
+  await put(html`<h2>Bytes that came back different, or not at all</h2> `);
   if (body.sections.verdicts.lines === 0) {
     await put(html`<p>None. Each comparison of this job was a match.</p> `);
   } else {
     await put(
-      html`<p>Each comparison that was no match. What differed was sent again, or its entry stands above as failed.</p>
+      html`<p>
+          Each comparison that was no match; inconclusive is one for which something could not be read. What differed or
+          was missing was sent again, or its entry stands above as failed.
+        </p>
         <table>
           <thead>
             <tr>
@@ -127,7 +130,7 @@ function mismatchRow(line: ReportVerdict): Html {
   return html`<tr>
     <td>${line.at}<br />${line.stage}, ${line.result}, read by ${line.reader}</td>
     <td>${name}${blocks}</td>
-    <td><code>${line.source_digest}</code><br /><code class="bad">${line.target_digest}</code></td>
+    <td><code>${line.source_digest}</code><br /><code class="bad">${line.target_digest || "not read"}</code></td>
   </tr> `;
 }
 

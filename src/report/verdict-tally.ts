@@ -41,11 +41,14 @@ export class VerdictTally {
     const known = this.#counts.get(key);
     if (known === undefined) this.#counts.set(key, { stage, result, read_from: readFrom, count: 1 });
     else known.count += 1;
-    if (result !== "inconclusive") this.#judged.put(verdict.chunkId, true);
+    this.#judged.put(verdict.chunkId, true);
     this.#matched.put(verdict.chunkId, result === "match");
   }
 
-  /** The row was compared at least once. In a pack a mismatch ends the bad items alone, so this is enough there. */
+  /**
+   * The row was compared at least once. In a pack a mismatch ends the bad items alone, as an inconclusive comparison ends
+   * alone those that could not be read: the others were found right, so this is enough there.
+   */
   isJudged(id: ChunkId): boolean {
     return this.#judged.has(id);
   }

@@ -101,10 +101,12 @@ export async function recordVerdict(
     .execute();
 }
 
-/** As the source's, with the blocks in its place that came back different; a block that is gone counts as zeros. */
-function targetDigest(receipts: Receipts, { result, bad }: NonNullable<Effects["verdict"]>): string {
-  if (result === "match") return hex(receipts.digests);
-  if (bad.length === 0) return "";
+/**
+ * As the source's, with the blocks in its place that came back different; a block that is gone counts as zeros. Empty
+ * where something could not be read.
+ */
+function targetDigest(receipts: Receipts, { isWhole, bad }: NonNullable<Effects["verdict"]>): string {
+  if (!isWhole) return "";
   const digests = receipts.digests.slice();
   for (const block of bad) placeDigest(digests, block);
   return hex(digests);

@@ -3,10 +3,21 @@
  * again. Invariant 2. Godwit's own digests are never touched: the damage is on the disk.
  */
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readdirSync, readSync, statSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import type { VerdictRecord } from "../../src/ports/store.ts";
 import { godwit } from "../testbed/program.ts";
 import { type JobState, jobState, openStateOf } from "../testbed/job-state.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
@@ -61,11 +72,15 @@ function transfers({ attempts, chunks }: JobState): number {
   ).length;
 }
 
-async function mismatches(state: string): Promise<readonly string[]> {
+async function verdictsOf(state: string): Promise<readonly VerdictRecord[]> {
   await using store = await openStateOf(state);
   const [job] = await store.jobs();
   if (job === undefined) throw new Error("no job");
-  const verdicts = await Array.fromAsync(store.verdicts(job.id));
+  return await Array.fromAsync(store.verdicts(job.id));
+}
+
+async function mismatches(state: string): Promise<readonly string[]> {
+  const verdicts = await verdictsOf(state);
   return verdicts.filter((verdict) => verdict.result === "mismatch").map((verdict) => verdict.stage);
 }
 
@@ -97,6 +112,29 @@ describe("damage at rest on the target", () => {
     await crash(place, ["claimed_reconcile", 1], ["--reconcile"]);
     flip(join(place.target, "many", "small 31.dat"), 7);
     await expectRepaired(place, await jobState(place.state), ["reconcile"], ["--reconcile"]);
+  });
+
+  test("removed between read-back and --reconcile: sent again, and nobody says that it matched", async () => {
+    const place = newPlace();
+    await crash(place, ["claimed_reconcile", 1], ["--reconcile"]);
+    rmSync(join(place.target, "large-0.bin"));
+    rmSync(join(place.target, "many", "small 31.dat"));
+    const args = ["copy", place.source, place.target, ...options, "--reconcile"];
+    const end = await godwit(args, { state: place.state });
+    expect(end.exitCode, end.stderr).toBe(0);
+    expect(fingerprint(place.target)).toEqual(fingerprint(place.source));
+    const verdicts = await verdictsOf(place.state);
+    const missing = verdicts.filter(({ result }) => result === "inconclusive");
+    // Each range of the large file, unless its repair came first, and the pack.
+    expect(new Set(missing.map(({ path, stage }) => [path, stage].join()))).toEqual(
+      new Set([",reconcile", "large-0.bin,reconcile"]),
+    );
+    expect(new Set(missing.map(({ targetDigest }) => targetDigest))).toEqual(new Set([""]));
+    const rows = (await jobState(place.state)).chunks.filter(
+      ({ kind, state }) => kind === "range" && state !== "failed",
+    );
+    for (const { chunkId } of rows)
+      expect(verdicts.findLast((verdict) => verdict.chunkId === chunkId)).toMatchObject({ result: "match" });
   });
 });
 
