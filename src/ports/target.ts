@@ -73,7 +73,8 @@ export interface Target extends AsyncDisposable {
    * the work are made too. Parent directories come into being as needed.
    * An item's attributes come with its `end`, and are set on what is staged (a range leaves them to its head).
    * Safe to abort: confirmed blocks stay, the rest is as if never sent.
-   * @throws disk_full, target_unwritable, upload_vanished …: the whole chunk stops; what was confirmed stays
+   * Of a pack, an item whose confirmed blocks are there no more is refused alone (`upload_vanished`).
+   * @throws disk_full, target_unwritable, of a range upload_vanished …: the whole chunk stops; what was confirmed stays
    */
   write(
     work: Work,

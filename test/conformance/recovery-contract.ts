@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { caseOf, type ContractSubject, defaultOptions, Interrupted, Mover, never } from "./place.ts";
+import { blockStarts } from "../../src/model/chunk.ts";
 import { noReceipts } from "../../src/model/task.ts";
 import { path, sampleBytes } from "./sample.ts";
 
@@ -106,6 +107,28 @@ export function recoveryContract(subject: ContractSubject): void {
     const range = mover.work("range", [mover.item(entry)], staging);
     const attempt = mover.transfer(range).catch((error: Error) => Promise.reject(error.cause as Error));
     await expect(attempt).rejects.toMatchObject({ code: "upload_vanished", disposition: "retry" });
+  });
+
+  caseOf(subject, true, "of a pack, the entry whose confirmed blocks are gone is sent anew alone", async () => {
+    const place = await subject.createPlace();
+    const content = sampleBytes(3 * 8 * 1_048_576 - 7, 22);
+    await place.source.put(path("a"), content);
+    await place.source.put(path("b"), sampleBytes(1_000, 2));
+    await using mover = await Mover.open(subject, place);
+    const entries = (await mover.list()).filter(({ kind }) => kind === "file");
+    const work = mover.pack(...entries);
+    const before = { count: 1, digests: new Uint8Array(32).fill(1), tags: null };
+    const { receipt, confirmed, receipts } = await mover.transfer(work, { from: 1, before });
+    expect(receipt.refused).toMatchObject([{ item: 0, error: { code: "upload_vanished", disposition: "retry" } }]);
+    expect(confirmed).toEqual([blockStarts(work.items)[1]]);
+    await mover.target.publish({ work, skip: new Set([0]), observed: null, ranges: null, receipts }, never);
+    expect(await place.target.names()).toEqual([path("b")]);
+
+    const anew = mover.pack(...entries.slice(0, 1));
+    const again = await mover.transfer(anew);
+    expect(again.receipt.refused).toEqual([]);
+    await mover.publish(anew, again.receipts);
+    expect(content.equals((await place.target.read(path("a"))) ?? Buffer.alloc(0))).toBe(true);
   });
 
   caseOf(

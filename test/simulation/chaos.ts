@@ -156,9 +156,9 @@ export class Chaos {
         this.#time.jump(random.pick([-60_000, -5_000, -900, 3_000, 31_000, 3_600_000]));
         break;
       case "staging": {
-        // Somebody sweeps: the staging place of a large entry is gone. (A pack's partial files are found again whole.)
-        const heads = [...story.target.staged].filter(([, { node }]) => node.bytes.length > 4 * 64);
-        if (heads.length > 0) story.sweep(random.pick(heads)[0]);
+        // Somebody sweeps: what is staged of an entry is gone.
+        const staged = [...story.target.staged.keys()];
+        if (staged.length > 0) story.sweep(random.pick(staged));
         break;
       }
       case "pause":

@@ -247,7 +247,9 @@ export class ChunkWriter {
   #refuse(cause: unknown): void {
     const item = this.#item as Item;
     const error: GodwitError = writeError(cause, item.entry.path);
-    if (!isRefusal(error)) throw error;
+    // A partial that is gone is the trouble of its own entry; a range has no other.
+    const isGone = error.code === "upload_vanished" && !this.#isRange;
+    if (!isRefusal(error) && !isGone) throw error;
     this.#isRefused = true;
     this.#refused.push({ item: this.#index, error: error.toJSON() });
     this.#leave();

@@ -39,7 +39,9 @@ export class MemoryWriter {
         if ("end" in frame) this.#end(item, frame.end);
         else this.#bytes(item, frame);
       } catch (error) {
-        if (!(error instanceof GodwitError) || error.disposition !== "rejected") throw error;
+        if (!(error instanceof GodwitError)) throw error;
+        const isGone = error.code === "upload_vanished" && !this.#isRange;
+        if (error.disposition !== "rejected" && !isGone) throw error;
         this.#refused.set(frame.item, { item: frame.item, error: error.toJSON() });
         this.#held = [];
         this.#upload = null;

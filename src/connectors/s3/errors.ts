@@ -11,6 +11,19 @@ export function isOvertaken(error: unknown): error is GodwitError {
   return error instanceof GodwitError && error.code === "condition_failed";
 }
 
+/** What was written of the entry is there no more: it is sent from its start, and the rest goes on. */
+export function isGone(error: unknown): error is GodwitError {
+  return error instanceof GodwitError && error.code === "upload_vanished";
+}
+
+export function objectVanished(key: string): GodwitError {
+  return new GodwitError("upload_vanished", {
+    disposition: "retry",
+    what: `the object ${JSON.stringify(key)}, which this job had written, is gone`,
+    hint: "Something removed it while the job ran. The entry is sent again from its start.",
+  });
+}
+
 /** The object is another one than was pinned, or none. */
 export function isOfVersion(error: unknown): error is GodwitError {
   return error instanceof GodwitError && versionCodes.has(error.code);

@@ -6,8 +6,7 @@ import type { BlockReceipt, DigestedFrame, OnConfirmed, Refusal, WriteReceipt } 
 import { metadataOf } from "./attributes.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
-import { vanished } from "../../ports/source-errors.ts";
-import { isOfEntry, isOvertaken } from "./errors.ts";
+import { isGone, isOfEntry, isOvertaken, objectVanished } from "./errors.ts";
 import { Flight } from "./flight.ts";
 import type { GuardedWrites } from "./guarded-writes.ts";
 import type { Root } from "./keys.ts";
@@ -199,7 +198,7 @@ export class PackWriter {
       try {
         return await act();
       } catch (error) {
-        if (!(isOfEntry(error) || isOvertaken(error)) || this.#signal.aborted) throw error;
+        if (!(isOfEntry(error) || isOvertaken(error) || isGone(error)) || this.#signal.aborted) throw error;
         this.#refused.push({ item: index, error: error.toJSON() });
         return [];
       }
@@ -214,8 +213,9 @@ export class PackWriter {
   }
 
   async #tagOfPublished({ entry }: Item): Promise<string | null> {
-    const head = await this.#client.headObject({ key: this.#root.key(entry.path) }, this.#signal);
-    if (head === null) throw vanished(entry.path);
+    const key = this.#root.key(entry.path);
+    const head = await this.#client.headObject({ key }, this.#signal);
+    if (head === null) throw objectVanished(key);
     return objectTag(head);
   }
 
