@@ -46,7 +46,7 @@ export const noReceipts: Receipts = { count: 0, digests: new Uint8Array(0), tags
 export interface Progress {
   readonly firstBlock: number;
   readonly receipts: Receipts;
-  /** Items that ended within these blocks otherwise than by being written. */
+  /** Items that ended before the end of these blocks otherwise than by being written; some of their blocks may be earlier. */
   readonly endings: readonly ItemEnding[];
 }
 

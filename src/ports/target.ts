@@ -21,7 +21,16 @@ export interface Refusal {
   readonly item: number;
   readonly error: ErrorRecord;
 }
+
+/** Is told, while a write goes on, what has become of its frames so far. */
+export interface WriteListener {
+  readonly onConfirmed: OnConfirmed;
+  /** Before any block of a later item is confirmed: whoever goes on after that block must know of it. */
+  readonly onRefused: (refusal: Refusal) => void;
+}
+
 export interface WriteReceipt {
+  /** All of them; a write has told each before. */
   readonly refused: readonly Refusal[];
   readonly lost: readonly ItemLoss[];
 }
@@ -79,7 +88,7 @@ export interface Target extends AsyncDisposable {
   write(
     work: Work,
     frames: AsyncIterable<DigestedFrame>,
-    onConfirmed: OnConfirmed,
+    listener: WriteListener,
     signal: AbortSignal,
   ): Promise<WriteReceipt>;
   /**

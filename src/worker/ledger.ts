@@ -77,7 +77,7 @@ export class Ledger {
     const count = upTo - first;
     this.#reported = upTo;
     const endings = [...this.#endings.values()].filter(
-      ({ item }) => isLast || ((this.#starts[item + 1] as number) <= upTo && (this.#starts[item] as number) >= first),
+      ({ item }) => isLast || (this.#starts[item + 1] as number) <= upTo,
     );
     for (const { item } of endings) this.#endings.delete(item);
     const tags =

@@ -11,6 +11,7 @@ import { Ledger } from "./ledger.ts";
 import type { Assignment } from "../ports/assignment.ts";
 import { endingOf } from "../ports/source-errors.ts";
 import { recut, refusal, type WorkerRole } from "./role.ts";
+import type { WriteListener } from "../ports/target.ts";
 import { type EvidenceWitness, openWitness, secondReadWitness } from "./witness.ts";
 
 const digestBytes = 32;
@@ -30,7 +31,7 @@ export async function transfer(
 ): Promise<TaskResult> {
   const { task, items, work, signal } = assignment;
   const skip = known === null ? assignment.skip : withItems(assignment.skip, known.endings);
-  const judge = role.evidence === null ? null : await openWitness(role.evidence, assignment);
+  const judge = role.evidence === null ? null : await openWitness(role.evidence, { ...assignment, skip });
   const firstBlock = startOf(task.receipts.count, items, judge !== null);
   const ledger = new Ledger({
     items,
@@ -49,8 +50,11 @@ export async function transfer(
       if (end.outcome !== "read") ledger.end(recut(role.target, endingOf(item, end)));
     },
   });
-  const receipt = await role.target.write(work, frames, (block) => ledger.confirm(block), signal);
-  for (const { item, error } of receipt.refused) ledger.end(refusal(item, error));
+  const listener: WriteListener = {
+    onConfirmed: (block) => ledger.confirm(block),
+    onRefused: ({ item, error }) => ledger.end(refusal(item, error)),
+  };
+  const receipt = await role.target.write(work, frames, listener, signal);
 
   const progress = ledger.rest();
   const [ending] = progress.endings;

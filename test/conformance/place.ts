@@ -89,6 +89,8 @@ export interface Transfer {
   readonly receipt: WriteReceipt;
   /** Blocks in the order in which the target confirmed them. */
   readonly confirmed: readonly number[];
+  /** What the target told on the way, in order. */
+  readonly told: readonly string[];
   readonly receipts: Receipts;
   readonly ends: ReadonlyMap<number, ItemEnd>;
   readonly bytesRead: number;
@@ -165,6 +167,7 @@ export class Mover implements AsyncDisposable {
     digests.set(before.digests.subarray(0, from * 32));
     const tags: (string | null)[] = [...(before.tags ?? [])];
     const confirmed: number[] = [];
+    const told: string[] = [];
     const ends = new Map<number, ItemEnd>();
     let bytesRead = 0;
     const read = this.source.read(work, from, skip, signal);
@@ -188,13 +191,17 @@ export class Mover implements AsyncDisposable {
       const receipt = await this.target.write(
         work,
         frames,
-        ({ block, tag }) => {
-          confirmed.push(block);
-          if (tag !== null) tags[block] = tag;
+        {
+          onConfirmed: ({ block, tag }) => {
+            confirmed.push(block);
+            told.push(`block ${block} confirmed`);
+            if (tag !== null) tags[block] = tag;
+          },
+          onRefused: ({ item }) => void told.push(`item ${item} refused`),
         },
         signal,
       );
-      return { receipt, confirmed, receipts: state(), ends, bytesRead };
+      return { receipt, confirmed, told, receipts: state(), ends, bytesRead };
     } catch (error) {
       throw new Interrupted(error, { confirmed, receipts: state(), bytesRead });
     }

@@ -118,9 +118,10 @@ export function recoveryContract(subject: ContractSubject): void {
     const entries = (await mover.list()).filter(({ kind }) => kind === "file");
     const work = mover.pack(...entries);
     const before = { count: 1, digests: new Uint8Array(32).fill(1), tags: null };
-    const { receipt, confirmed, receipts } = await mover.transfer(work, { from: 1, before });
+    const { receipt, told, receipts } = await mover.transfer(work, { from: 1, before });
     expect(receipt.refused).toMatchObject([{ item: 0, error: { code: "upload_vanished", disposition: "retry" } }]);
-    expect(confirmed).toEqual([blockStarts(work.items)[1]]);
+    // In this order: whoever goes on after the block of the second must know of the first.
+    expect(told).toEqual(["item 0 refused", `block ${blockStarts(work.items)[1]} confirmed`]);
     await mover.target.publish({ work, skip: new Set([0]), observed: null, ranges: null, receipts }, never);
     expect(await place.target.names()).toEqual([path("b")]);
 

@@ -154,7 +154,10 @@ export function writingContract(subject: ContractSubject): void {
       const frames = (async function* () {
         yield { item: 0, offset: 0, bytes: Buffer.from("x"), block: 0, digest: Buffer.alloc(32) };
       })();
-      const { refused } = await mover.target.write(work, frames, () => {}, never);
+      const told: unknown[] = [];
+      const listener = { onConfirmed: () => {}, onRefused: (refusal: unknown) => void told.push(refusal) };
+      const { refused } = await mover.target.write(work, frames, listener, never);
+      expect(told).toEqual(refused);
       expect([name, ...refused.map(({ error }) => error.code)]).toEqual([name, "target_escape"]);
     }
     expect(await place.target.names()).toEqual([]);

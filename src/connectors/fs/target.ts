@@ -26,10 +26,10 @@ import type { ExtendedAttributes, Frame } from "../../ports/source.ts";
 import type {
   Acceptance,
   DigestedFrame,
-  OnConfirmed,
   PublishRequest,
   ReadBackRequest,
   Target,
+  WriteListener,
   WriteReceipt,
 } from "../../ports/target.ts";
 import { accepts } from "./accept.ts";
@@ -102,14 +102,14 @@ export class FsTarget implements Target {
   async write(
     work: Work,
     frames: AsyncIterable<DigestedFrame>,
-    onConfirmed: OnConfirmed,
+    { onConfirmed, onRefused }: WriteListener,
     signal: AbortSignal,
   ): Promise<WriteReceipt> {
     this.#containment.forget();
     const { durability } = this.#options;
     const flush = new Flush({ root: this.#root, durability, dirty: this.#containment.dirty, onConfirmed });
     const own = { root: this.#root, containment: this.#containment, identities: this.#identities };
-    return await new ChunkWriter({ ...own, work, flush }).run(frames, signal);
+    return await new ChunkWriter({ ...own, work, flush, onRefused }).run(frames, signal);
   }
 
   readBack(request: ReadBackRequest, signal: AbortSignal): AsyncIterable<Frame> {

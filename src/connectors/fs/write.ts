@@ -5,7 +5,7 @@ import type { Entry } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { ItemLoss } from "../../model/task.ts";
 import type { EndFrame, Observed } from "../../ports/source.ts";
-import type { BlockReceipt, DigestedFrame, Refusal, WriteReceipt } from "../../ports/target.ts";
+import type { BlockReceipt, DigestedFrame, Refusal, WriteListener, WriteReceipt } from "../../ports/target.ts";
 import { ownerRead, setAttributes } from "./attributes.ts";
 import type { Containment } from "./contain.ts";
 import { isMissing, isRefusal, stagingGone, systemCode, writeError } from "./errors.ts";
@@ -45,6 +45,7 @@ export interface WriterOptions {
   readonly containment: Containment;
   readonly flush: Flush;
   readonly identities: Identities;
+  readonly onRefused: WriteListener["onRefused"];
 }
 
 /** Writes the frames of one chunk into partial files beside their final places. */
@@ -55,6 +56,7 @@ export class ChunkWriter {
   readonly #flush: Flush;
   readonly #identities: Identities;
   readonly #structure: Structure;
+  readonly #onRefused: WriteListener["onRefused"];
   readonly #refused: Refusal[] = [];
   readonly #lost: ItemLoss[] = [];
   #index = -1;
@@ -64,12 +66,13 @@ export class ChunkWriter {
   /** The last block of a whole item: confirmed with its end, since a successor that skips it would never see that end. */
   #lastBlock: BlockReceipt | null = null;
 
-  constructor({ root, work, containment, flush, identities }: WriterOptions) {
+  constructor({ root, work, containment, flush, identities, onRefused }: WriterOptions) {
     this.#root = root;
     this.#work = work;
     this.#containment = containment;
     this.#flush = flush;
     this.#identities = identities;
+    this.#onRefused = onRefused;
     this.#structure = { root, containment, jobId: work.jobId };
   }
 
@@ -251,7 +254,9 @@ export class ChunkWriter {
     const isGone = error.code === "upload_vanished" && !this.#isRange;
     if (!isRefusal(error) && !isGone) throw error;
     this.#isRefused = true;
-    this.#refused.push({ item: this.#index, error: error.toJSON() });
+    const refusal: Refusal = { item: this.#index, error: error.toJSON() };
+    this.#refused.push(refusal);
+    this.#onRefused(refusal);
     this.#leave();
   }
 }

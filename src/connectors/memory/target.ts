@@ -7,10 +7,10 @@ import type { ExtendedAttributes, Frame } from "../../ports/source.ts";
 import type {
   Acceptance,
   DigestedFrame,
-  OnConfirmed,
   PublishRequest,
   ReadBackRequest,
   Target,
+  WriteListener,
   WriteReceipt,
 } from "../../ports/target.ts";
 import { eachItem } from "./each-item.ts";
@@ -65,11 +65,11 @@ export class MemoryTarget implements Target {
   async write(
     work: Work,
     frames: AsyncIterable<DigestedFrame>,
-    onConfirmed: OnConfirmed,
+    listener: WriteListener,
     signal: AbortSignal,
   ): Promise<WriteReceipt> {
     const durable = this.#durability === "fsync";
-    return await new MemoryWriter({ place: this.#place, work, durable, onConfirmed }).run(frames, signal);
+    return await new MemoryWriter({ place: this.#place, work, durable, ...listener }).run(frames, signal);
   }
 
   readBack(request: ReadBackRequest, signal: AbortSignal): AsyncIterable<Frame> {

@@ -2,16 +2,15 @@ import { GodwitError } from "../../base/errors.ts";
 import type { Item, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { EndFrame, ItemEnd } from "../../ports/source.ts";
-import type { BlockReceipt, DigestedFrame, OnConfirmed, Refusal, WriteReceipt } from "../../ports/target.ts";
+import type { BlockReceipt, DigestedFrame, Refusal, WriteListener, WriteReceipt } from "../../ports/target.ts";
 import { conflict, firstNameMissing, stagingGone } from "./errors.ts";
 import type { MemoryPlace, StagedNode } from "./place.ts";
 import { checkWay, dress, give, isShown, isTagged, show, stage, stagingKey, tagOf, tagsOfStaging } from "./staging.ts";
 
-export interface MemoryWriterOptions {
+export interface MemoryWriterOptions extends WriteListener {
   readonly place: MemoryPlace;
   readonly work: Work;
   readonly durable: boolean;
-  readonly onConfirmed: OnConfirmed;
 }
 
 /**
@@ -42,7 +41,9 @@ export class MemoryWriter {
         if (!(error instanceof GodwitError)) throw error;
         const isGone = error.code === "upload_vanished" && !this.#isRange;
         if (error.disposition !== "rejected" && !isGone) throw error;
-        this.#refused.set(frame.item, { item: frame.item, error: error.toJSON() });
+        const refusal: Refusal = { item: frame.item, error: error.toJSON() };
+        this.#refused.set(frame.item, refusal);
+        this.#options.onRefused(refusal);
         this.#held = [];
         this.#upload = null;
       }

@@ -13,11 +13,11 @@ import type { OpenOptions } from "../../ports/connector.ts";
 import type {
   Acceptance,
   DigestedFrame,
-  OnConfirmed,
   PublishRequest,
   ReadBackRequest,
   StoredFrame,
   Target,
+  WriteListener,
   WriteReceipt,
 } from "../../ports/target.ts";
 import { accepts } from "./accept.ts";
@@ -75,14 +75,14 @@ export class S3Target implements Target {
   async write(
     work: Work,
     frames: AsyncIterable<DigestedFrame>,
-    onConfirmed: OnConfirmed,
+    listener: WriteListener,
     signal: AbortSignal,
   ): Promise<WriteReceipt> {
     const parts = { client: this.#client, writes: this.#writes, root: this.#root, buffers: this.#buffers, work };
-    if (work.kind !== "range") return new PackWriter(parts, onConfirmed, signal).run(frames);
+    if (work.kind !== "range") return new PackWriter(parts, listener, signal).run(frames);
     const key = this.#root.key(must(work.items[0], "a range has one item").entry.path);
     const { upload } = stagingOf(key, must(work.staging, "the head of a range was prepared"));
-    return writeRange({ ...parts, upload }, frames, onConfirmed, signal);
+    return writeRange({ ...parts, upload }, frames, listener, signal);
   }
 
   readBack(request: ReadBackRequest, signal: AbortSignal): AsyncIterable<StoredFrame> {

@@ -2,7 +2,7 @@ import { must } from "../../base/assert.ts";
 import { blockCount, blockStarts, type Item, type Standing, type Work } from "../../model/chunk.ts";
 import type { ItemLoss } from "../../model/task.ts";
 import type { BytesFrame, EndFrame, Loss, Observed } from "../../ports/source.ts";
-import type { BlockReceipt, DigestedFrame, OnConfirmed, Refusal, WriteReceipt } from "../../ports/target.ts";
+import type { BlockReceipt, DigestedFrame, Refusal, WriteListener, WriteReceipt } from "../../ports/target.ts";
 import { metadataOf } from "./attributes.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
@@ -48,6 +48,7 @@ export class PackWriter {
   readonly #work: Work;
   readonly #starts: readonly number[];
   readonly #flight: Flight;
+  readonly #onRefused: WriteListener["onRefused"];
   readonly #signal: AbortSignal;
   readonly #refused: Refusal[] = [];
   readonly #lost: ItemLoss[] = [];
@@ -56,14 +57,15 @@ export class PackWriter {
   readonly #standing = new Map<number, Standing | undefined>();
   #open: Open | null = null;
 
-  constructor({ client, writes, root, buffers, work }: PackWriterParts, onConfirmed: OnConfirmed, signal: AbortSignal) {
+  constructor({ client, writes, root, buffers, work }: PackWriterParts, listener: WriteListener, signal: AbortSignal) {
     this.#client = client;
     this.#writes = writes;
     this.#root = root;
     this.#buffers = buffers;
     this.#work = work;
     this.#starts = blockStarts(work.items);
-    this.#flight = new Flight(packLimits, onConfirmed);
+    this.#flight = new Flight(packLimits, listener.onConfirmed);
+    this.#onRefused = listener.onRefused;
     this.#signal = signal;
   }
 
@@ -199,7 +201,9 @@ export class PackWriter {
         return await act();
       } catch (error) {
         if (!(isOfEntry(error) || isOvertaken(error) || isGone(error)) || this.#signal.aborted) throw error;
-        this.#refused.push({ item: index, error: error.toJSON() });
+        const refusal: Refusal = { item: index, error: error.toJSON() };
+        this.#refused.push(refusal);
+        this.#onRefused(refusal);
         return [];
       }
     });

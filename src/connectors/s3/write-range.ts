@@ -1,6 +1,6 @@
 import { assert, must } from "../../base/assert.ts";
 import type { Item, Work } from "../../model/chunk.ts";
-import type { BlockReceipt, DigestedFrame, OnConfirmed, WriteReceipt } from "../../ports/target.ts";
+import type { BlockReceipt, DigestedFrame, Refusal, WriteListener, WriteReceipt } from "../../ports/target.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
 import type { Upload } from "./client-multipart.ts";
@@ -24,7 +24,7 @@ export interface RangeWriter {
 export async function writeRange(
   { client, buffers, upload, work }: RangeWriter,
   frames: AsyncIterable<DigestedFrame>,
-  onConfirmed: OnConfirmed,
+  { onConfirmed, onRefused }: WriteListener,
   signal: AbortSignal,
 ): Promise<WriteReceipt> {
   const item = must(work.items[0], "a range has one item");
@@ -57,7 +57,9 @@ export async function writeRange(
     return { refused: [], lost: [] };
   } catch (error) {
     if (!isOfEntry(error)) throw error;
-    return { refused: [{ item: 0, error: error.toJSON() }], lost: [] };
+    const refusal: Refusal = { item: 0, error: error.toJSON() };
+    onRefused(refusal);
+    return { refused: [refusal], lost: [] };
   } finally {
     await flight.settle();
   }
