@@ -62,25 +62,38 @@ export async function coordinate(options: CoordinateOptions): Promise<Job> {
     await store.resign(lead);
     return job;
   }
-  const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, options.fatal, stop.signal]);
-  const keeper = keepLead(options, lead, signal, stop);
+  const [lost, ending, written] = [new AbortController(), new AbortController(), new AbortController()];
+  const signal = AbortSignal.any([options.signal, options.fatal, lost.signal]);
+  const keeper = keepLead(options, lead, lost, written.signal);
   let end: Job;
   let planning: Promise<void> = Promise.resolve();
+  const endPlanning = async (): Promise<void> => {
+    ending.abort();
+    await planning.catch(() => undefined);
+  };
+  // The last word on the job comes after the planner's, which may still wait for the Store.
+  const own: CoordinateOptions = { ...options, onStop: () => stopAll(options, endPlanning) };
   try {
     await store.setStatus(keeper.current(), job.planDone ? "running" : "planning", null);
     options.onLead();
-    if (!job.planDone) planning = planAll(options, job, { lead: keeper.current, signal });
-    end = await watch(options, keeper.current, planning, signal);
+    const until = AbortSignal.any([signal, ending.signal]);
+    if (!job.planDone) planning = planAll(options, job, { lead: keeper.current, signal: until });
+    end = await watch(own, keeper.current, planning, signal);
   } catch (error) {
-    end = await failed(options, keeper.current(), firstCause(error, [options.signal, options.fatal, stop.signal]));
+    end = await failed(own, keeper.current(), firstCause(error, [options.signal, options.fatal, lost.signal]));
   } finally {
-    stop.abort();
+    await endPlanning();
+    written.abort();
     await keeper.done;
-    await planning.catch(() => undefined);
   }
   await store.resign(keeper.current());
   return end;
+}
+
+async function stopAll({ onStop }: CoordinateOptions, endPlanning: () => Promise<void>): Promise<void> {
+  const planned = endPlanning();
+  await onStop();
+  await planned;
 }
 
 async function planAll(
@@ -106,6 +119,7 @@ async function planAll(
       options.newWork.ring();
     },
   });
+  signal.throwIfAborted();
   await store.setStatus(lead(), "running", null);
 }
 
@@ -203,15 +217,16 @@ interface Keeper {
   readonly done: Promise<void>;
 }
 
-function keepLead(options: CoordinateOptions, first: Lead, signal: AbortSignal, stop: AbortController): Keeper {
+/** Whatever stops the job: lanes may write until they have recorded what they had, and nobody may take over before. */
+function keepLead(options: CoordinateOptions, first: Lead, lost: AbortController, written: AbortSignal): Keeper {
   let lead = first;
   const done = (async () => {
-    while (!signal.aborted) {
+    while (!written.aborted) {
       try {
-        await options.clock.sleep(renewIntervalMs, signal);
+        await options.clock.sleep(renewIntervalMs, written);
         lead = await options.store.renewLead(lead);
       } catch (error) {
-        if (!signal.aborted) stop.abort(error);
+        if (!written.aborted) lost.abort(error);
         return;
       }
     }

@@ -1,7 +1,8 @@
 /** What the seeds have found once, told as plain cases. */
 import { expect, test } from "vitest";
 import { Bell } from "../../src/base/bell.ts";
-import { coordinate } from "../../src/coordinator/coordinate.ts";
+import { GodwitError, toGodwitError } from "../../src/base/errors.ts";
+import { coordinate, type CoordinateOptions } from "../../src/coordinator/coordinate.ts";
 import type { Job, JobSpec } from "../../src/model/job.ts";
 import { Meter } from "../../src/model/meter.ts";
 import type { BytePath } from "../../src/model/path.ts";
@@ -11,7 +12,7 @@ import { Chaos } from "./chaos.ts";
 import { Gate } from "./gate.ts";
 import { Random } from "./random.ts";
 import { blockBytes, quietScenario } from "./scenario.ts";
-import { openPlaces, runProcess, type SimJob } from "./sim-job.ts";
+import { openPlaces, runProcess, type SimJob, stopped } from "./sim-job.ts";
 import { SimProcess } from "./sim-process.ts";
 import { SimTime } from "./sim-time.ts";
 import type { Story } from "./story.ts";
@@ -88,6 +89,86 @@ test("whoever takes the lead of a job that ended meanwhile leaves it as it is", 
   // The caller's own machinery stops; its lanes never began.
   expect(called).toEqual(["stop"]);
 });
+
+/** Leads the job of a world whose lanes do nothing: what a test does not give is quiet. */
+function leads({ store, job, gate, made }: Quiet, more: Partial<CoordinateOptions>): Promise<Job> {
+  const { signal } = new AbortController();
+  return coordinate({
+    ...openPlaces(job, gate),
+    meter: new Meter(),
+    store,
+    clock: gate.process.clock,
+    job: made,
+    owner: "process-1",
+    limitBytesPerSecond: null,
+    taskEnded: new Bell(),
+    newWork: new Bell(),
+    queueEmpty: new Bell(),
+    onLead: () => {},
+    onStop: () => Promise.resolve(),
+    onCheckpoint: () => {},
+    fatal: signal,
+    signal,
+    ...more,
+  });
+}
+
+const diskFull = new GodwitError("disk_full", { disposition: "fatal", what: "no space is left", hint: "Make room." });
+
+test.each([
+  ["Ctrl-C", "signal", stopped(), null],
+  ["an error that ends the job", "fatal", diskFull, "disk_full"],
+] as const)("after %s the lead is kept while lanes still write", async (_, name, reason, failure) => {
+  const world = await quiet(`slow-${name}`, {}, (story) => story.put(path("a"), sample(100)));
+  const { store, made, gate, settle } = world;
+  const { clock } = gate.process;
+  const stop = new AbortController();
+  const others: string[] = [];
+  const takeOver = (): Promise<void> =>
+    store.lead(made.id, "process-2").then(
+      () => void others.push("leads"),
+      (error: unknown) => void others.push(toGodwitError(error).code),
+    );
+  const onStop = async (): Promise<void> => {
+    for (let tries = 0; tries < 4; tries += 1) {
+      await clock.sleep(2_500);
+      await takeOver();
+    }
+  };
+  void clock.sleep(5_000).then(() => stop.abort(reason));
+  const end = await settle(leads(world, { onStop, [name]: stop.signal }));
+  expect(others).toEqual(Array(4).fill("job_locked"));
+  expect(end.status).toBe("paused");
+  expect(end.failure?.code ?? null).toBe(failure);
+  await takeOver();
+  expect(others.at(-1)).toBe("leads");
+});
+
+test.each(["pause", "cancel"] as const)(
+  "a plan that is recorded late does not undo the end of a job: %s",
+  async (wish) => {
+    const world = await quiet(`late-plan-${wish}`, {}, (story) => story.put(path("a"), sample(100)));
+    const { store, made, gate, settle } = world;
+    const slow = new Proxy(store, {
+      get: (inner, key) => {
+        const value: unknown = Reflect.get(inner, key);
+        if (typeof value !== "function") return value;
+        const method = value.bind(inner) as (...args: unknown[]) => Promise<unknown>;
+        if (key !== "addPlan") return method;
+        return async (...args: unknown[]) => {
+          await store.wish(made.id, wish);
+          await gate.process.clock.sleep(10_000);
+          return method(...args);
+        };
+      },
+    });
+    const end = await settle(leads({ ...world, store: slow }, {}));
+    const status = wish === "pause" ? "paused" : "cancelled";
+    expect(end.status).toBe(status);
+    expect(await store.job(made.id)).toMatchObject({ status });
+    expect(await store.leader(made.id)).toBeNull();
+  },
+);
 
 test("a large entry of which the target holds another version with the same beginning is sent", async () => {
   const wanted = sample(12 * blockBytes);
