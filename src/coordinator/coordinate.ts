@@ -63,7 +63,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Job> {
     return job;
   }
   const [lost, ending, written] = [new AbortController(), new AbortController(), new AbortController()];
-  const signal = AbortSignal.any([options.signal, options.fatal, lost.signal]);
+  const signal = firstOf([options.signal, options.fatal, lost.signal]);
   const keeper = keepLead(options, lead, lost, written.signal);
   let end: Job;
   let planning: Promise<void> = Promise.resolve();
@@ -80,7 +80,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Job> {
     if (!job.planDone) planning = planAll(options, job, { lead: keeper.current, signal: until });
     end = await watch(own, keeper.current, planning, signal);
   } catch (error) {
-    end = await failed(own, keeper.current(), firstCause(error, [options.signal, options.fatal, lost.signal]));
+    end = await failed(own, keeper.current(), signal.aborted ? signal.reason : error);
   } finally {
     await endPlanning();
     written.abort();
@@ -234,7 +234,16 @@ function keepLead(options: CoordinateOptions, first: Lead, lost: AbortController
   return { current: () => lead, done };
 }
 
-/** When several things stop a job at once, the signal that was aborted first says why. */
-function firstCause(error: unknown, signals: readonly AbortSignal[]): unknown {
-  return signals.find((signal) => signal.aborted)?.reason ?? error;
+/**
+ * Aborts with the first of several signals, and says why that one did: when several things stop a job at once, the first
+ * is the cause. (A signal of `AbortSignal.any` may look at its parts late, and then names the first in the list.)
+ */
+function firstOf(signals: readonly AbortSignal[]): AbortSignal {
+  const first = new AbortController();
+  for (const signal of signals) {
+    const abort = (): void => first.abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true, signal: first.signal });
+  }
+  return first.signal;
 }

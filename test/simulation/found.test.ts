@@ -170,6 +170,17 @@ test.each(["pause", "cancel"] as const)(
   },
 );
 
+test("of several things that stop a job at once, the first one says why", async () => {
+  const world = await quiet("both", {}, (story) => story.put(path("a"), sample(100)));
+  const [fatal, stop] = [new AbortController(), new AbortController()];
+  void world.gate.process.clock.sleep(5_000).then(() => {
+    fatal.abort(diskFull);
+    stop.abort(stopped());
+  });
+  const end = await world.settle(leads(world, { fatal: fatal.signal, signal: stop.signal }));
+  expect(end).toMatchObject({ status: "paused", failure: { code: "disk_full" } });
+});
+
 test("a large entry of which the target holds another version with the same beginning is sent", async () => {
   const wanted = sample(12 * blockBytes);
   const world = await quiet("beginning", {}, (story) => {
