@@ -36,13 +36,14 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   // What was moved before the first task, to open the lane, is counted with it.
   let counted: Counters = {};
   while (!signal.aborted) {
+    const askedAtMs = clock.monotonicMs();
     const [task] = await store.claim(jobId, lane.name, 1, leaseMs);
     if (task === undefined) {
       options.queueEmpty.ring();
       await idle(clock, newWork, signal);
       continue;
     }
-    await runTask(options, task, counted);
+    await runTask(options, { task, askedAtMs }, counted);
     counted = lane.meter.snapshot();
     options.taskEnded.ring();
     newWork.ring();
@@ -56,9 +57,15 @@ async function idle(clock: Clock, newWork: Bell, signal: AbortSignal): Promise<v
   woken.abort();
 }
 
-async function runTask(options: ClaimLoopOptions, task: Task, before: Counters): Promise<void> {
+interface Claimed {
+  readonly task: Task;
+  /** When the claim was sent. */
+  readonly askedAtMs: number;
+}
+
+async function runTask(options: ClaimLoopOptions, { task, askedAtMs }: Claimed, before: Counters): Promise<void> {
   const { store, lane, leases } = options;
-  const held = leases.hold(task.lease, options.signal);
+  const held = leases.hold(task.lease, askedAtMs, options.signal);
   let counted = before;
   /** What moved since it was last asked: each byte is recorded once, also when the process dies later. */
   const cost = (): Counters => {
