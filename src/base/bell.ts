@@ -1,24 +1,30 @@
 /**
- * Wakes everyone who waits, each time it rings. A ring while nobody waits is remembered for the next one who does, so
- * that "look, then wait" cannot miss what happened in between.
+ * Wakes everyone who waits, each time it rings. Whoever looks for something first notes how often it has rung, then looks,
+ * then waits from that number on: so nobody misses what happens between the look and the wait, however many wait.
  */
 export class Bell {
-  #waiting: (() => void)[] = [];
-  #rang = false;
+  #rings = 0;
+  readonly #waiting = new Set<() => void>();
 
-  ring(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    if (waiting.length === 0) this.#rang = true;
-    for (const wake of waiting) wake();
+  /** How often it has rung. */
+  get rings(): number {
+    return this.#rings;
   }
 
-  /** Resolves at the next ring. */
-  wait(): Promise<void> {
-    if (this.#rang) {
-      this.#rang = false;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  ring(): void {
+    this.#rings += 1;
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Resolves once it has rung more often than `heard` (at once, if it has already), or when the signal aborts. */
+  async wait(heard: number, signal: AbortSignal): Promise<void> {
+    if (this.#rings > heard || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    this.#waiting.add(wake);
+    signal.addEventListener("abort", wake);
+    await promise;
+    this.#waiting.delete(wake);
+    signal.removeEventListener("abort", wake);
   }
 }

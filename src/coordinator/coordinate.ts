@@ -130,7 +130,7 @@ async function watch(
   planning: Promise<void>,
   signal: AbortSignal,
 ): Promise<Job> {
-  const { store, queueEmpty, newWork, onCheckpoint } = options;
+  const { store, taskEnded, queueEmpty, newWork, onCheckpoint } = options;
   const listing: { done: boolean; error: GodwitError | null } = { done: false, error: null };
   void planning.then(
     () => {
@@ -145,6 +145,7 @@ async function watch(
   let phase = -1;
   let reconciling = false;
   for (;;) {
+    const heard = { taskEnded: taskEnded.rings, queueEmpty: queueEmpty.rings };
     const job = await store.checkpoint(lead());
     onCheckpoint(job);
     if (listing.error !== null) throw listing.error;
@@ -159,19 +160,27 @@ async function watch(
     }
     if (job.wish !== null) return finish(options, lead(), job.wish === "pause" ? "paused" : "cancelled", null);
     if (listing.done && (await store.open(job.id)).all === 0) return conclude(options, lead());
-    await nextCheckpoint(options, signal);
+    await nextCheckpoint(options, heard, signal);
   }
 }
 
-/** Returns after enough tasks, after a while, or when some lane found nothing to do (which may be the end). */
-async function nextCheckpoint({ clock, taskEnded, queueEmpty }: CoordinateOptions, signal: AbortSignal): Promise<void> {
+/**
+ * Returns after enough tasks, after a while, or when some lane found nothing to do (which may be the end).
+ * @param heard how often the bells had rung when the last checkpoint began
+ */
+async function nextCheckpoint(
+  { clock, taskEnded, queueEmpty }: CoordinateOptions,
+  heard: { readonly taskEnded: number; readonly queueEmpty: number },
+  signal: AbortSignal,
+): Promise<void> {
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const deadline = clock.sleep(checkpointIntervalMs, either).catch(() => undefined);
   const enough = (async () => {
-    for (let ended = 0; ended < checkpointTasks && !either.aborted; ended += 1) await taskEnded.wait();
+    while (taskEnded.rings < heard.taskEnded + checkpointTasks && !either.aborted)
+      await taskEnded.wait(taskEnded.rings, either);
   })();
-  await Promise.race([deadline, enough, queueEmpty.wait()]);
+  await Promise.race([deadline, enough, queueEmpty.wait(heard.queueEmpty, either)]);
   over.abort();
 }
 

@@ -37,10 +37,11 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   let counted: Counters = {};
   while (!signal.aborted) {
     const askedAtMs = clock.monotonicMs();
+    const heard = newWork.rings;
     const [task] = await store.claim(jobId, lane.name, 1, leaseMs);
     if (task === undefined) {
       options.queueEmpty.ring();
-      await idle(clock, newWork, signal);
+      await idle(options, heard);
       continue;
     }
     await runTask(options, { task, askedAtMs }, counted);
@@ -50,10 +51,12 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   }
 }
 
-async function idle(clock: Clock, newWork: Bell, signal: AbortSignal): Promise<void> {
+/** Until there is new work since the queue was looked at, or a while has passed. */
+async function idle({ clock, newWork, signal }: ClaimLoopOptions, heard: number): Promise<void> {
   const woken = new AbortController();
-  const timer = clock.sleep(idleMs, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
-  await Promise.race([timer, newWork.wait()]);
+  const until = AbortSignal.any([signal, woken.signal]);
+  const timer = clock.sleep(idleMs, until).catch(() => undefined);
+  await Promise.race([timer, newWork.wait(heard, until)]);
   woken.abort();
 }
 

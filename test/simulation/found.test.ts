@@ -170,6 +170,30 @@ test.each(["pause", "cancel"] as const)(
   },
 );
 
+/** Counts who waits for it. */
+class CountedBell extends Bell {
+  waiting = 0;
+
+  override async wait(...args: Parameters<Bell["wait"]>): Promise<void> {
+    this.waiting += 1;
+    await super.wait(...args);
+    this.waiting -= 1;
+  }
+}
+
+test("a job whose lanes are never idle gathers nobody who waits for them to be", async () => {
+  const world = await quiet("busy", {}, (story) => story.put(path("a"), sample(100)));
+  const [queueEmpty, taskEnded] = [new CountedBell(), new CountedBell()];
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const onCheckpoint = (): void => void seen.push(queueEmpty.waiting + taskEnded.waiting);
+  void world.gate.process.clock.sleep(600_000).then(() => stop.abort(stopped()));
+  await world.settle(leads(world, { queueEmpty, taskEnded, onCheckpoint, signal: stop.signal }));
+  expect(seen.length).toBeGreaterThan(500);
+  expect(Math.max(...seen)).toBe(0);
+  expect(queueEmpty.waiting + taskEnded.waiting).toBe(0);
+});
+
 test("of several things that stop a job at once, the first one says why", async () => {
   const world = await quiet("both", {}, (story) => story.put(path("a"), sample(100)));
   const [fatal, stop] = [new AbortController(), new AbortController()];

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { SimProcess } from "../../test/simulation/sim-process.ts";
+import { SimTime } from "../../test/simulation/sim-time.ts";
+import { Bell } from "../base/bell.ts";
+import { Meter } from "../model/meter.ts";
+import type { Store } from "../ports/store.ts";
+import { claimLoop } from "./claim-loop.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+
+const run = (): Promise<never> => Promise.reject(new Error("there is nothing to run"));
+
+test("a lane that looks for work while others wait hears of what comes meanwhile", async () => {
+  const time = new SimTime();
+  const { clock } = new SimProcess("process-1", time);
+  const newWork = new Bell();
+  const stop = new AbortController();
+  const claims: string[] = [];
+  const loops = [0, 100].map((lookMs, index) => {
+    const name = `lane-${index + 1}`;
+    const store = {
+      claim: async () => {
+        claims.push(`${name} at ${time.monotonicMs()}`);
+        await clock.sleep(lookMs);
+        return [];
+      },
+    } as unknown as Store;
+    return claimLoop({
+      store,
+      jobId: "job-1",
+      lane: { name, meter: new Meter(), run, [Symbol.asyncDispose]: () => Promise.resolve() },
+      leases: new LeaseKeeper(store, clock),
+      clock,
+      newWork,
+      taskEnded: new Bell(),
+      queueEmpty: new Bell(),
+      onFatal: () => {},
+      onTaskError: () => {},
+      signal: stop.signal,
+    });
+  });
+  void clock.sleep(50).then(() => newWork.ring());
+  await time.runFor(400);
+  expect(claims).toEqual(["lane-1 at 0", "lane-2 at 0", "lane-1 at 50", "lane-2 at 100"]);
+  stop.abort();
+  await Promise.all([time.runFor(1_000), ...loops]);
+});
