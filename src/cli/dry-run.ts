@@ -6,6 +6,7 @@
 import { toGodwitError } from "../base/errors.ts";
 import { plan } from "../coordinator/plan.ts";
 import { connectorFor } from "../lane/connectors.ts";
+import { existingOptions } from "../lane/setup.ts";
 import type { JobSpec } from "../model/job.ts";
 import { displayPath } from "../model/path.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -30,7 +31,7 @@ export async function dryRun({ spec, tell, signal }: DryRun): Promise<DryRunDocu
   const to = await connectorFor(spec.target);
   await using source = await from.openSource(spec.source, options);
   await using target = spec.kind === "check" ? null : await to.openTarget(spec.target, options);
-  await using existing = await existingOrEmpty(spec, () => to.openSource(spec.target, { ...options, filesFrom: null }));
+  await using existing = await existingOrEmpty(spec, () => to.openSource(spec.target, existingOptions(spec, options)));
   const tally = new DryRunTally(spec, tell);
   await plan({
     // The guard of --delete ends a job at the first entry too many; here all of them are to be counted.

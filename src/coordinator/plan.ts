@@ -78,7 +78,7 @@ export async function plan(options: PlanOptions): Promise<void> {
     for (const { listed: one, there, before, losses } of pairs) {
       for (const entry of before) await add(extra(entry));
       if ("problem" in one) {
-        await add(settleProblem(one.problem));
+        await add(decideProblem(spec, one.problem, there === null ? null : extra(there)));
         continue;
       }
       const conflict = conflicts?.check(one.entry.path, one.entry.kind === "directory") ?? null;
@@ -137,6 +137,16 @@ function withStanding({ target }: PlanOptions, decision: Decision, there: Entry 
   if (decision.type !== "move" || target?.standing === undefined) return decision;
   if (there === null) return { ...decision, standing: null };
   return there.version.kind === "object" ? { ...decision, standing: there.version.etag } : decision;
+}
+
+/**
+ * A listed path that the source no longer has is what `--delete` is told to remove. Where the target does not have it
+ * either, or where it only leads to what was listed, nothing is to be done; it is counted all the same.
+ */
+function decideProblem(spec: JobSpec, problem: Problem, extra: Decision | null): Decision {
+  const isAbsent = spec.filesFrom !== null && problem.outcome === "vanished";
+  if (isAbsent && extra !== null && problem.onTheWay !== true) return extra;
+  return settleProblem(isAbsent && spec.delete ? { ...problem, outcome: "filtered" } : problem);
 }
 
 function settleProblem({ path, isDirectory, sizeBytes, outcome, error }: Problem): Decision {

@@ -32,9 +32,16 @@ export async function openPlaces(spec: JobSpec, open: OpenOptions, meter: Meter)
   const source = await from.openSource(spec.source, open, onRetry);
   // The target first: opening it makes its root, which can then be listed.
   const target = spec.kind === "check" ? null : await to.openTarget(spec.target, open, onRetry);
-  const there = { ...open, filesFrom: null, mayBeAbsent: spec.kind !== "check" };
-  const existing = await to.openSource(spec.target, there, onRetry);
+  const existing = await to.openSource(spec.target, existingOptions(spec, open), onRetry);
   return { source, target, existing };
+}
+
+/**
+ * How the target's tree is opened to be held against the source's: by the same list of paths, so that what nobody asked
+ * for is neither extra nor removed.
+ */
+export function existingOptions(spec: JobSpec, open: OpenOptions): OpenOptions {
+  return { ...open, listIsForeign: true, mayBeAbsent: spec.kind !== "check" };
 }
 
 export async function closePlaces(places: Places): Promise<void> {

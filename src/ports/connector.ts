@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly create?: boolean;
   /** The tree is looked at as it may be already: one that is not there lists nothing. False when absent. */
   readonly mayBeAbsent?: boolean;
+  /** The list is another place's: a path in it that cannot stand here is not there, and no error. False when absent. */
+  readonly listIsForeign?: boolean;
   /** False: the source lists no directories, so that none will be given its mode at the end. True when absent. */
   readonly seals?: boolean;
 }

@@ -13,6 +13,8 @@ export interface Problem {
   readonly sizeBytes: number;
   readonly outcome: Extract<Outcome, "filtered" | "unsupported" | "failed" | "vanished">;
   readonly error: ErrorRecord | null;
+  /** Nobody asked for it: a directory that only leads to a path of a list. False when absent. */
+  readonly onTheWay?: boolean;
 }
 
 export interface PlanPage {

@@ -15,9 +15,10 @@ import type { Listed, Lister } from "./lister.ts";
 /**
  * A list of paths relative to the root: one a line, or NUL-separated where the file holds a NUL byte. A leading `./` or
  * `/` and a slash at the end are left off. A directory stands for itself alone (as in rsync); `find -print0` fits.
+ * @param passOver what does not stay inside the root is left out
  * @throws config_invalid
  */
-export function readPathList(file: string): readonly BytePath[] {
+export function readPathList(file: string, passOver = false): readonly BytePath[] {
   let text: string;
   try {
     text = readFileSync(file, "latin1");
@@ -28,7 +29,7 @@ export function readPathList(file: string): readonly BytePath[] {
   const paths = new Set<BytePath>();
   for (const line of text.split(text.includes("\0") ? "\0" : "\n")) {
     const path = line.replace(/^(?:\.?\/+)+/, "").replace(/\/+$/, "") as BytePath;
-    if (path === "" || path === ".") continue;
+    if (path === "" || path === "." || (passOver && !isContained(path))) continue;
     if (!isContained(path)) {
       throw rootError(
         "config_invalid",
@@ -43,6 +44,7 @@ export function readPathList(file: string): readonly BytePath[] {
 
 /** The listed paths and the directories that hold them, in listing order. */
 export function* walkList(lister: Lister, paths: readonly BytePath[], after: Cursor | null): Generator<Listed> {
+  const asked = new Set(paths);
   const parents = new Set<BytePath>([rootPath]);
   for (const path of paths) {
     for (let parent = parentPath(path); !parents.has(parent); parent = parentPath(parent)) parents.add(parent);
@@ -62,7 +64,10 @@ export function* walkList(lister: Lister, paths: readonly BytePath[], after: Cur
       // What cannot be entered (a filter, a link in a directory's place) takes everything below it with it.
       if ("problem" in listed && isDirectoryKey) closed = listed;
     }
-    if (after === null || key > after) yield listed;
+    if (after !== null && key <= after) continue;
+    yield "problem" in listed && !asked.has(path)
+      ? { ...listed, problem: { ...listed.problem, onTheWay: true } }
+      : listed;
   }
 }
 

@@ -67,7 +67,8 @@ export class FsSource implements Source {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   *#list(after: Cursor | null): Generator<Listed> {
-    const list = this.#options.filesFrom === null ? null : readPathList(this.#options.filesFrom);
+    const { filesFrom, listIsForeign } = this.#options;
+    const list = filesFrom === null ? null : readPathList(filesFrom, listIsForeign);
     const from = (lister: Lister, cursor: Cursor | null): Generator<Listed> =>
       list === null ? walk(lister, cursor) : walkList(lister, list, cursor);
     const options = { root: this.#root, links: this.#options.links, filter: this.#filter };

@@ -1,0 +1,101 @@
+/** What `sync --delete` removes, and what it leaves: on the real program and real directories. */
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { dryRunShape, jobShape } from "../../src/cli/json-shapes.ts";
+import { godwit, type ProgramEnd } from "../testbed/program.ts";
+import { tempDir } from "../testbed/temp-dir.ts";
+
+class Bench {
+  readonly #root = tempDir("delete");
+  readonly source = join(this.#root, "source");
+  readonly target = join(this.#root, "target");
+  readonly state = join(this.#root, "state");
+  readonly list = join(this.#root, "list");
+
+  constructor(source: readonly string[], target: readonly string[]) {
+    this.put(this.source, source);
+    this.put(this.target, target);
+  }
+
+  /** A name that ends in a slash is a directory; a file holds its own name. */
+  put(root: string, names: readonly string[]): void {
+    mkdirSync(root, { recursive: true });
+    for (const name of names) {
+      const path = join(root, name);
+      mkdirSync(name.endsWith("/") ? path : dirname(path), { recursive: true });
+      if (!name.endsWith("/")) writeFileSync(path, name);
+    }
+  }
+
+  wants(...paths: readonly string[]): void {
+    writeFileSync(this.list, `${paths.join("\n")}\n`);
+  }
+
+  run(kind: "sync" | "check", ...args: readonly string[]): Promise<ProgramEnd> {
+    return godwit([kind, this.source, this.target, ...args], { state: this.state });
+  }
+
+  /** Files and directories of the target, in byte order. */
+  get left(): readonly string[] {
+    return readdirSync(this.target, { recursive: true, encoding: "utf8" }).toSorted();
+  }
+}
+
+describe("with --files-from", () => {
+  const files = ["a", "b", "d/x", "d/y"];
+  const listed = ["--delete", "--files-from"] as const;
+
+  test("what is not in the list stays, on either side", async () => {
+    const bench = new Bench(files, [...files, "only/target"]);
+    bench.wants("a", "d/x");
+    const dry = await bench.run("sync", ...listed, bench.list, "--dry-run", "--json");
+    expect(dryRunShape.parse(JSON.parse(dry.stdout)).plan.delete.entries).toBe(0);
+    const end = await bench.run("sync", ...listed, bench.list, "--json");
+    expect(end, end.stderr).toMatchObject({ exitCode: 0 });
+    expect(jobShape.parse(JSON.parse(end.stdout)).deleted).toBe(0);
+    expect(bench.left).toEqual(["a", "b", "d", "d/x", "d/y", "only", "only/target"]);
+  });
+
+  test("a listed path that the source no longer has is removed; that is no exception, nor is it the second time", async () => {
+    const bench = new Bench(files, [...files, "gone", "d/gone", "e/gone", "e/kept", "f/x"]);
+    bench.wants("a", "gone", "d/gone", "e/gone", "f", "f/x", "never");
+    const dry = await bench.run("sync", ...listed, bench.list, "--dry-run", "--json");
+    expect(dryRunShape.parse(JSON.parse(dry.stdout)).plan.delete.entries).toBe(5);
+    const end = await bench.run("sync", ...listed, bench.list, "--json");
+    expect(end, end.stderr).toMatchObject({ exitCode: 0 });
+    const job = jobShape.parse(JSON.parse(end.stdout));
+    expect(job.deleted).toBe(5);
+    // `e` only leads to what was listed; `never` is on neither side.
+    expect(job.outcomes["filtered"]?.entries).toBe(2);
+    expect(bench.left).toEqual(["a", "b", "d", "d/x", "d/y", "e", "e/kept"]);
+    const again = await bench.run("sync", ...listed, bench.list);
+    expect(again, again.stderr).toMatchObject({ exitCode: 0 });
+  });
+
+  test("without --delete a listed path that is missing is an exception", async () => {
+    const bench = new Bench(files, files);
+    bench.wants("a", "gone");
+    expect(await bench.run("sync", "--files-from", bench.list)).toMatchObject({ exitCode: 1 });
+  });
+
+  test("a directory whose other entries were not listed is not removed", async () => {
+    const bench = new Bench(files, [...files, "e/kept"]);
+    bench.wants("a", "e");
+    await bench.run("sync", ...listed, bench.list);
+    expect(existsSync(join(bench.target, "e", "kept"))).toBe(true);
+  });
+
+  test("check calls only listed paths extra", async () => {
+    const bench = new Bench(files, files);
+    bench.wants("a", "d/x");
+    expect(await bench.run("check", "--files-from", bench.list)).toMatchObject({ exitCode: 0 });
+    rmSync(join(bench.source, "a"));
+    const end = await bench.run("check", "--files-from", bench.list, "--json");
+    expect(end.exitCode).toBe(1);
+    expect(jobShape.parse(JSON.parse(end.stdout)).outcomes).toMatchObject({
+      extra: { entries: 1 },
+      vanished: { entries: 0 },
+    });
+  });
+});
