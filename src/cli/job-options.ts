@@ -33,7 +33,7 @@ export const jobOptions = {
   ),
   links: option(
     "--links <how>",
-    "symbolic links: preserve, follow or skip",
+    "symbolic links of the source: preserve, follow or skip; those of the target are never followed",
     z.enum(["preserve", "follow", "skip"]).default("preserve"),
   ),
   durability: option(

@@ -38,10 +38,12 @@ export async function openPlaces(spec: JobSpec, open: OpenOptions, meter: Meter)
 
 /**
  * How the target's tree is opened to be held against the source's: by the same list of paths, so that what nobody asked
- * for is neither extra nor removed.
+ * for is neither extra nor removed. Its own links are never followed: what a link of the target leads to may be the very
+ * source, and is no copy.
  */
 export function existingOptions(spec: JobSpec, open: OpenOptions): OpenOptions {
-  return { ...open, listIsForeign: true, mayBeAbsent: spec.kind !== "check" };
+  const links = open.links === "follow" ? "preserve" : open.links;
+  return { ...open, links, listIsForeign: true, mayBeAbsent: spec.kind !== "check" };
 }
 
 export async function closePlaces(places: Places): Promise<void> {
