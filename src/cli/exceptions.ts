@@ -1,16 +1,14 @@
 /** The entries that did not end well, told on stderr as any other error: the first of them, and how many more there are. */
 import { isProven, type Outcome, outcomes } from "../model/entry.ts";
-import { type Job, outcomeSum } from "../model/job.ts";
+import type { Job } from "../model/job.ts";
 import { displayPath, rootPath } from "../model/path.ts";
 import type { ExceptionRecord, Store } from "../ports/store.ts";
+import { exceptionsOf } from "./outcome.ts";
 
 const shownMax = 10;
 
 export async function tellExceptions(store: Store, job: Job, stderr: { write(text: string): unknown }): Promise<void> {
-  const total = outcomes.reduce(
-    (sum, outcome) => sum + (isProven(outcome) ? 0 : outcomeSum(job.counters, outcome).entries),
-    0,
-  );
+  const total = exceptionsOf(job);
   const hints = new Set<string>();
   const paths = new Set<string>();
   for await (const { path, outcome, error } of store.exceptions(job.id)) {

@@ -54,6 +54,7 @@ const job = z.strictObject({
   mismatches: count.describe("read-backs that found other bytes than were sent"),
   losses: count.describe("entries whose bytes arrived, but not all of their attributes"),
   deleted: count,
+  deletions_failed: count.describe("what `--delete` was to remove and did not: each is named in the report"),
   last_failure_reason: error.nullable(),
 });
 export const jobShape = job.meta({ id: "job" });

@@ -20,7 +20,13 @@ export function exitCodeOf(job: Job): number {
 }
 
 export function isClean(job: Job): boolean {
-  return outcomes.every((outcome) => isProven(outcome) || outcomeSum(job.counters, outcome).entries === 0);
+  return exceptionsOf(job) === 0;
+}
+
+/** Entries that did not end well, and what was to be deleted and is still there. */
+export function exceptionsOf({ counters }: Job): number {
+  const unproven = outcomes.filter((outcome) => !isProven(outcome));
+  return unproven.reduce((sum, outcome) => sum + outcomeSum(counters, outcome).entries, counters.deletionsFailed ?? 0);
 }
 
 /** What runs: nobody says so but the process that leads it. */
@@ -63,6 +69,7 @@ export function jobJson(job: Job, leader: string | null): JobDocument {
     mismatches: counters.mismatches,
     losses: counters.losses,
     deleted: counters.deleted,
+    deletions_failed: counters.deletionsFailed,
     last_failure_reason: job.failure,
   };
 }
@@ -86,7 +93,9 @@ export function outcomeParts({ counters }: Job): readonly string[] {
     const { entries, bytes } = outcomeSum(counters, outcome);
     return entries === 0 ? [] : [`${entries} ${outcome} (${formatBytes(bytes)})`];
   });
-  if ((counters.deleted ?? 0) > 0) parts.push(`${counters.deleted} deleted`);
+  const { deleted, deletionsFailed } = everyCounter(counters);
+  if (deleted > 0) parts.push(`${deleted} deleted`);
+  if (deletionsFailed > 0) parts.push(`${deletionsFailed} not deleted`);
   return parts;
 }
 

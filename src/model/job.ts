@@ -100,6 +100,7 @@ const counterNames = [
   "retries",
   "mismatches",
   "deleted",
+  "deletionsFailed",
   "losses",
   ...outcomes.flatMap((outcome) => [`entries:${outcome}`, `bytes:${outcome}`] as const),
 ] as const;
@@ -116,6 +117,7 @@ export type CounterName =
   | "retries"
   | "mismatches"
   | "deleted"
+  | "deletionsFailed"
   | "losses"
   | `entries:${Outcome}`
   | `bytes:${Outcome}`;

@@ -38,7 +38,12 @@ export function settleItems(row: ChunkView, found: readonly ItemEnding[], effect
   const nothingLeft = known.size === items.length && effects.ranges === null;
   const asked = nothingLeft && effects.place.state !== "waiting" ? ended : effects.place;
   const place = asked.stage === "done" ? placeOfEnd([...row.endings, ...endings], items.length) : asked;
-  if (isExtra) return { ...effects, endings, add, place };
+  if (isExtra) {
+    // What was to be deleted was never listed by the source: no outcome counts it. Whatever ended otherwise stands there.
+    const deletionsFailed = endings.filter(({ again, outcome }) => !again && outcome !== "vanished").length;
+    const counters = addCounters(effects.counters, { deletionsFailed, retries: retried.length });
+    return { ...effects, endings, add, place, counters };
+  }
 
   let counters = addCounters(effects.counters, countEndings(items, endings));
   if (row.kind !== "head")

@@ -8,6 +8,7 @@ import { unexplained } from "../../src/model/job.ts";
 import type { Task } from "../../src/model/task.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
+import { storeDeletionContract } from "./store-deletion-contract.ts";
 import { storeFlowContract } from "./store-flow-contract.ts";
 import { storeProofContract } from "./store-proof-contract.ts";
 import {
@@ -65,6 +66,9 @@ export function storeContract(name: string, open: OpenStore): void {
     storeFlowContract(() => rig(open));
     describe("proof", () => {
       storeProofContract(() => rig(open));
+    });
+    describe("deletions", () => {
+      storeDeletionContract(() => rig(open));
     });
   });
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { dryRunShape, jobShape } from "../../src/cli/json-shapes.ts";
+import { dryRunShape, jobShape, jobsShape } from "../../src/cli/json-shapes.ts";
 import { godwit, type ProgramEnd } from "../testbed/program.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 
@@ -79,11 +79,17 @@ describe("with --files-from", () => {
     expect(await bench.run("sync", "--files-from", bench.list)).toMatchObject({ exitCode: 1 });
   });
 
-  test("a directory whose other entries were not listed is not removed", async () => {
+  test("a directory whose other entries were not listed is not removed, and is named", async () => {
     const bench = new Bench(files, [...files, "e/kept"]);
     bench.wants("a", "e");
-    await bench.run("sync", ...listed, bench.list);
+    const end = await bench.run("sync", ...listed, bench.list);
+    expect(end.exitCode).toBe(1);
+    expect(end.stderr).toMatch(/^godwit: target_conflict: .*directory e is not empty/m);
+    expect(end.stdout).toContain("finished, with exceptions");
+    expect(end.stdout).toContain("1 not deleted");
     expect(existsSync(join(bench.target, "e", "kept"))).toBe(true);
+    const [job] = jobsShape.parse(JSON.parse((await godwit(["jobs", "--json"], bench)).stdout)).jobs;
+    expect(job).toMatchObject({ status: "complete", exit_code: 1, deleted: 0, deletions_failed: 1 });
   });
 
   test("check calls only listed paths extra", async () => {
