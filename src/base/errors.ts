@@ -49,6 +49,7 @@ export const errorCodes = [
   "condition_failed",
   "digest_mismatch",
   "too_many_deletes",
+  "deletion_withheld",
   "job_locked",
   "job_unknown",
   "job_ambiguous",

@@ -69,7 +69,7 @@ export const jobOptions = {
 const syncOptions = {
   delete: option(
     "--delete",
-    "remove what only the target has, after everything else went well; with --files-from only paths of that list",
+    "remove what only the target has, once everything of the source has arrived; with --files-from only paths of that list",
     z.boolean().default(false),
   ),
   maxDelete: option(

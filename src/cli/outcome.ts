@@ -1,7 +1,7 @@
 /** How a job's end is told: to a person, to a machine, and to the shell. */
 import { formatBytes, formatDuration } from "../base/sizes.ts";
-import { isProven, outcomes } from "../model/entry.ts";
-import { everyCounter, type Job, type JobStatus, listedSum, outcomeSum } from "../model/job.ts";
+import { outcomes } from "../model/entry.ts";
+import { everyCounter, type Job, type JobStatus, listedSum, outcomeSum, unprovenEntries } from "../model/job.ts";
 import type { JobDocument } from "./json-shapes.ts";
 import { placeText } from "./place.ts";
 
@@ -25,8 +25,7 @@ export function isClean(job: Job): boolean {
 
 /** Entries that did not end well, and what was to be deleted and is still there. */
 export function exceptionsOf({ counters }: Job): number {
-  const unproven = outcomes.filter((outcome) => !isProven(outcome));
-  return unproven.reduce((sum, outcome) => sum + outcomeSum(counters, outcome).entries, counters.deletionsFailed ?? 0);
+  return unprovenEntries(counters) + (counters.deletionsFailed ?? 0);
 }
 
 /** What runs: nobody says so but the process that leads it. */

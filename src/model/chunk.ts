@@ -203,9 +203,9 @@ export function afterHeadPublished(traits: JobTraits): Place {
 
 /**
  * Rows of a phase are claimed only when all rows of earlier phases are done: links need their files, nothing is deleted
- * before all else is in place, reconciliation reads later than every write (hard links last: a file that is repaired
- * leaves its other names with the damaged bytes), and directories are sealed at the very end, since whatever is repaired
- * inside of them moves their times.
+ * before all else is in place (or ever, when something is not: `Task.withheldBy`), reconciliation reads later than
+ * every write (hard links last: a file that is repaired leaves its other names with the damaged bytes), and directories
+ * are sealed at the very end, since whatever is repaired inside of them moves their times.
  */
 export function phaseOf(kind: ChunkKind, stage: Stage): number {
   if (stage === "seal") return 6;

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import type { Instant, JobId, JobTraits } from "./chunk.ts";
-import { type Outcome, outcomes } from "./entry.ts";
+import { isProven, type Outcome, outcomes } from "./entry.ts";
 
 export type JobStatus =
   | "pending"
@@ -150,6 +150,11 @@ export function listedSum({ listedEntries = 0, listedBytes = 0 }: Counters): Sum
 
 export function outcomeSum(counters: Counters, outcome: Outcome): Sum {
   return { entries: counters[`entries:${outcome}`] ?? 0, bytes: counters[`bytes:${outcome}`] ?? 0 };
+}
+
+/** Entries that ended otherwise than proven, so far. */
+export function unprovenEntries(counters: Counters): number {
+  return outcomes.reduce((sum, outcome) => sum + (isProven(outcome) ? 0 : outcomeSum(counters, outcome).entries), 0);
 }
 
 /** What the job's end must show; null when the sums explain every entry. */

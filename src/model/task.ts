@@ -20,6 +20,8 @@ export interface Task {
   readonly prehash: Uint8Array | null;
   /** How often this row was tried before, counting only tries that failed. */
   readonly attempt: number;
+  /** A removal: how many entries of the source did not arrive. Nothing is removed unless all did. 0 for everything else. */
+  readonly withheldBy: number;
   /** A head at `publish` or `digest`: the receipts of its ranges in order of offset. */
   readonly ranges: readonly RangeReceipts[] | null;
 }

@@ -10,8 +10,10 @@ import { type Kysely, sql } from "kysely";
 import { must } from "../base/assert.ts";
 import type { JobId, WorkerId } from "../model/chunk.ts";
 import { decodeEndings } from "../model/ending-codec.ts";
+import { unprovenEntries } from "../model/job.ts";
 import type { RangeReceipts, Task } from "../model/task.ts";
 import { readBlobs, readReceipts } from "./blobs.ts";
+import { sumCounters } from "./counters.ts";
 import { encodeSlice } from "./load.ts";
 import { closeAttempt, openAttempts } from "./proof.ts";
 import type { ChunkRow, Database, Tx } from "./schema.ts";
@@ -30,7 +32,7 @@ export interface ClaimOptions {
 
 export async function claimTasks(unit: Unit, options: ClaimOptions): Promise<readonly Task[]> {
   const { jobId, worker, limit, leaseMs } = options;
-  const job = await unit.tx.selectFrom("jobs").select("phase").where("id", "=", jobId).executeTakeFirst();
+  const job = await unit.tx.selectFrom("jobs").select(["phase", "counters"]).where("id", "=", jobId).executeTakeFirst();
   if (job === undefined) throw unknownJob(jobId);
   const expired = await expiredRows(unit, job.phase, limit);
   for (const row of expired) await closeAttempt(unit, row, "lease expired");
@@ -54,9 +56,16 @@ export async function claimTasks(unit: Unit, options: ClaimOptions): Promise<rea
     rows.map((row) => ({ chunkId: row.id, stage: row.stage, worker, epoch: row.epoch + 1 })),
   );
   const tasks: Task[] = [];
-  for (const row of rows)
-    tasks.push(await taskOf(unit.tx, { ...row, worker, epoch: row.epoch + 1, expires_at: expiresAt }));
+  for (const row of rows) {
+    const task = await taskOf(unit.tx, { ...row, worker, epoch: row.epoch + 1, expires_at: expiresAt });
+    tasks.push(row.stage === "remove" ? { ...task, withheldBy: await notArrived(unit, job.counters) } : task);
+  }
   return tasks;
+}
+
+/** Everything that is copied has its end when removals are claimed: the counters say for good what did not arrive. */
+async function notArrived({ tx, jobId }: Unit, counters: string): Promise<number> {
+  return unprovenEntries(await sumCounters(tx, { id: jobId, counters }));
 }
 
 async function expiredRows(unit: Unit, phase: number, limit: number): Promise<readonly ChunkRow[]> {
@@ -142,6 +151,7 @@ async function taskOf(tx: Tx, row: ChunkRow): Promise<Task> {
     endings: own.endings === undefined ? [] : decodeEndings(own.endings),
     prehash: own.prehash ?? null,
     attempt: row.attempt,
+    withheldBy: 0,
     ranges: row.kind === "head" ? await rangeReceipts(tx, row) : null,
   };
 }

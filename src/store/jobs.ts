@@ -1,18 +1,10 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import { GodwitError } from "../base/errors.ts";
 import type { Instant, JobId } from "../model/chunk.ts";
-import {
-  addCounters,
-  type Counters,
-  isFinal,
-  type Job,
-  type JobSpec,
-  type JobStatus,
-  type RunLimit,
-  type Wish,
-} from "../model/job.ts";
+import { isFinal, type Job, type JobSpec, type JobStatus, type RunLimit, type Wish } from "../model/job.ts";
 import type { Lead, PlanBatch } from "../ports/store.ts";
 import { addChunk } from "./add-chunks.ts";
+import { sumCounters } from "./counters.ts";
 import { assertLead, jobRow } from "./lead.ts";
 import type { JobRow, Tx } from "./schema.ts";
 import { movePhase, unknownJob, type Unit } from "./unit.ts";
@@ -77,13 +69,6 @@ async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
     counters: await sumCounters(tx, row),
     failure: row.failure === null ? null : (JSON.parse(row.failure) as ErrorRecord),
   };
-}
-
-export async function sumCounters(tx: Tx, row: Pick<JobRow, "id" | "counters">): Promise<Counters> {
-  const deltas = await tx.selectFrom("inbox").select("delta").where("job_id", "=", row.id).execute();
-  let sum = JSON.parse(row.counters) as Counters;
-  for (const { delta } of deltas) sum = addCounters(sum, JSON.parse(delta) as Counters);
-  return sum;
 }
 
 /** Keeps what the run that begins with this lead may read. */

@@ -15,18 +15,8 @@ import type {
 } from "../ports/store.ts";
 import { applyEffects, type Author } from "./apply.ts";
 import { claimTasks } from "./claim.ts";
-import {
-  addPlan,
-  findJob,
-  foldInbox,
-  insertJob,
-  listJobs,
-  noteLimit,
-  removeJob,
-  setStatus,
-  setWish,
-  sumCounters,
-} from "./jobs.ts";
+import { sumCounters } from "./counters.ts";
+import { addPlan, findJob, foldInbox, insertJob, listJobs, noteLimit, removeJob, setStatus, setWish } from "./jobs.ts";
 import { assertLead, jobRow, livingLeader, renewLead, resign, stopIdle, takeLead } from "./lead.ts";
 import { type Loaded, loadLeased } from "./load.ts";
 import { closeAttempt } from "./proof.ts";

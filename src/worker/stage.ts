@@ -1,6 +1,6 @@
 /** The worker's other tasks: staging places, publishing, directories, removals, and the digest of whole entries. */
 import { createHash } from "node:crypto";
-import { GodwitError } from "../base/errors.ts";
+import { type ErrorRecord, GodwitError } from "../base/errors.ts";
 import type { Item, Standing } from "../model/chunk.ts";
 import { sameVersion } from "../model/entry.ts";
 import { displayPath } from "../model/path.ts";
@@ -82,9 +82,14 @@ async function withAttributes(
   return { ...work, items };
 }
 
-/** Deepest first: the items come in listing order. */
-export async function remove(role: WorkerRole, { items, skip, signal }: Assignment): Promise<TaskResult> {
+/** Deepest first: the items come in listing order. Nothing at all while entries of the source did not arrive. */
+export async function remove(role: WorkerRole, { task, items, skip, signal }: Assignment): Promise<TaskResult> {
   const endings: ItemEnding[] = [];
+  if (task.withheldBy > 0) {
+    for (const [index, item] of items.entries())
+      if (!skip.has(index)) endings.push(refusal(index, withheld(item, task.withheldBy)));
+    return { type: "removed", count: 0, endings };
+  }
   let count = 0;
   for (const [index, { entry }] of [...items.entries()].toReversed()) {
     if (skip.has(index)) continue;
@@ -143,6 +148,17 @@ export async function digestWhole(role: WorkerRole, { task, items, work, signal 
   if (error !== null && !role.target.publishFirst) await role.target.discard(work, signal);
   const evidence = expectation === null ? "one_read" : (role.evidence?.evidence ?? "one_read");
   return { type: "digested", sha256: sha256.toString("hex"), evidence, error };
+}
+
+/** What only the target has may be the earlier name of what could not be copied. */
+function withheld({ entry }: Item, count: number): ErrorRecord {
+  const entries = count === 1 ? "1 entry" : `${count} entries`;
+  return {
+    code: "deletion_withheld",
+    disposition: "rejected",
+    what: `${displayPath(entry.path)} was not deleted: ${entries} of the source did not arrive`,
+    hint: "Mend or exclude what did not arrive, then run again: only then is anything deleted.",
+  };
 }
 
 function changeOf({ entry }: Item, seen: Observed | null): ItemEnding | null {

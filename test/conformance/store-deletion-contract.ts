@@ -14,6 +14,26 @@ export function storeDeletionContract(make: () => Promise<Rig>): void {
     expect(counters["entries:failed"]).toBeUndefined();
   });
 
+  test.for([0, 1, 3])("a removal is told that %i entries did not arrive", async (count) => {
+    const { store } = await make();
+    const bad = (["failed", "unsupported", "vanished"] as const).slice(0, count);
+    const good = ["unchanged", "filtered"] as const;
+    const endings = [...bad, ...good].map((outcome, index) => endingOf(index, outcome));
+    const settled = chunk(
+      "settled",
+      endings.map((_, index) => item(`s${index}`, 1)),
+      endings,
+    );
+    const { jobId } = await started(store, [settled, chunk("extras", [item("x", 1)]), chunk("pack", [item("a", 1)])]);
+    const steps = await play(store, jobId);
+    expect(steps.map(({ task }) => [task.stage, task.withheldBy])).toEqual([
+      ["transfer", 0],
+      ["verify", 0],
+      ["publish", 0],
+      ["remove", count],
+    ]);
+  });
+
   test("a deletion that is tried again fails once", async () => {
     const { store } = await make();
     const { jobId } = await started(store, [chunk("extras", [item("x", 10)])]);

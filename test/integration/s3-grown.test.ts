@@ -63,7 +63,15 @@ async function newPlace(s3: S3Suite): Promise<Place> {
 function assignmentOf(kind: ChunkKind, stage: Stage, items: readonly Item[]): Assignment {
   const lease = { chunkId: 1, worker: "w", epoch: 1, expiresAt: 0 };
   const row = { jobId: "job-1", chunkId: 1, kind, stage, lease, staging: null, receipts: noReceipts } as const;
-  const task: Task = { ...row, items: encodeItems(items), endings: [], prehash: null, attempt: 0, ranges: null };
+  const task: Task = {
+    ...row,
+    items: encodeItems(items),
+    endings: [],
+    prehash: null,
+    attempt: 0,
+    withheldBy: 0,
+    ranges: null,
+  };
   const work = { jobId: "job-1", chunkId: 1, kind, items, staging: null };
   return { task, items, work, skip: new Set(), onProgress: () => undefined, signal: never };
 }

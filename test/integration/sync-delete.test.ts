@@ -1,5 +1,6 @@
 /** What `sync --delete` removes, and what it leaves: on the real program and real directories. */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { dryRunShape, jobShape, jobsShape } from "../../src/cli/json-shapes.ts";
@@ -41,6 +42,41 @@ class Bench {
     return readdirSync(this.target, { recursive: true, encoding: "utf8" }).toSorted();
   }
 }
+
+/** Root reads every file, unless it gives up the right to. */
+const asPlainUser = process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
+
+describe("while entries of the source did not arrive", () => {
+  test("nothing is deleted: a file that was renamed and cannot be read keeps its old name on the target", async () => {
+    const bench = new Bench(["a", "new"], ["a", "old", "olddir/x"]);
+    chmodSync(join(bench.source, "new"), 0);
+    const report = join(bench.state, "report.json");
+    const args = ["sync", bench.source, bench.target, "--delete", "--json", "--report", report];
+    const end = await godwit(args, { state: bench.state, through: asPlainUser });
+    expect(end, end.stderr).toMatchObject({ exitCode: 1 });
+    expect(bench.left).toEqual(["a", "old", "olddir", "olddir/x"]);
+    const job = jobShape.parse(JSON.parse(end.stdout));
+    expect(job).toMatchObject({ status: "complete", deleted: 0, deletions_failed: 3 });
+    expect(job.outcomes["failed"]?.entries).toBe(1);
+    expect(end.stderr).toMatch(
+      /^godwit: deletion_withheld: .*old was not deleted: 1 entry of the source did not arrive/m,
+    );
+    const { body } = JSON.parse(readFileSync(report, "utf8")) as { body: Record<string, unknown> };
+    expect(body).toMatchObject({ overall_status: "fail", totals: { deletions: { deleted: 0, failed: 3 } } });
+    chmodSync(join(bench.source, "new"), 0o644);
+    expect(await bench.run("sync", "--delete")).toMatchObject({ exitCode: 0 });
+    expect(bench.left).toEqual(["a", "new"]);
+  });
+
+  test("what the target cannot hold counts as well, until it is excluded", async () => {
+    const bench = new Bench(["a"], ["a", "old"]);
+    execFileSync("mkfifo", [join(bench.source, "pipe")]);
+    expect(await bench.run("sync", "--delete")).toMatchObject({ exitCode: 1 });
+    expect(bench.left).toEqual(["a", "old"]);
+    expect(await bench.run("sync", "--delete", "--exclude", "pipe")).toMatchObject({ exitCode: 0 });
+    expect(bench.left).toEqual(["a"]);
+  });
+});
 
 describe("with --files-from", () => {
   const files = ["a", "b", "d/x", "d/y"];
