@@ -41,6 +41,7 @@ export async function dryRun({ spec, tell, signal }: DryRun): Promise<DryRunDocu
     existing,
     clock: systemClock,
     cursor: null,
+    deletionsPlanned: 0,
     write: (batch) => {
       for (const row of batch.chunks) tally.add(row);
       return Promise.resolve();

@@ -110,6 +110,7 @@ async function planAll(
     existing,
     clock,
     cursor: job.planCursor,
+    deletionsPlanned: job.counters.deletionsPlanned ?? 0,
     signal,
     write: async (batch) => {
       await store.addPlan(lead(), batch);

@@ -28,6 +28,8 @@ export interface PlanOptions {
   readonly existing: Source;
   readonly clock: Clock;
   readonly cursor: string | null;
+  /** How many deletions were planned before the cursor: `--max-delete` is about all of them. */
+  readonly deletionsPlanned: number;
   readonly write: (batch: PlanBatch) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -55,12 +57,12 @@ export async function plan(options: PlanOptions): Promise<void> {
     if (!wantsExtras || (entry.kind === "directory" && !source.keepsDirectories)) return null;
     return spec.kind === "check" ? settle(entry, "extra", null) : { type: "remove", entry };
   };
-  let extras = 0;
+  let deletions = options.deletionsPlanned;
   let writtenAtMs = clock.monotonicMs();
   const add = async (decision: Decision | null): Promise<void> => {
     if (decision === null) return;
-    if (decision.type === "remove") extras += 1;
-    if (spec.maxDelete !== null && extras > spec.maxDelete) throw tooManyDeletes(spec.maxDelete);
+    if (decision.type === "remove") deletions += 1;
+    if (spec.maxDelete !== null && deletions > spec.maxDelete) throw tooManyDeletes(spec.maxDelete);
     cutter.add(decision);
     if (!cutter.full && clock.monotonicMs() - writtenAtMs < writeIntervalMs) return;
     await options.write(cutter.take(false));

@@ -99,6 +99,7 @@ const counterNames = [
   "bytesVerified",
   "retries",
   "mismatches",
+  "deletionsPlanned",
   "deleted",
   "deletionsFailed",
   "losses",
@@ -116,6 +117,7 @@ export type CounterName =
   | "bytesVerified"
   | "retries"
   | "mismatches"
+  | "deletionsPlanned"
   | "deleted"
   | "deletionsFailed"
   | "losses"

@@ -94,7 +94,12 @@ export async function addPlan(unit: Unit, lead: Lead, batch: PlanBatch): Promise
   await assertLead(unit.tx, lead);
   const plan = { plan_cursor: batch.cursor, plan_done: batch.done ? 1 : 0 };
   await unit.tx.updateTable("jobs").set(plan).where("id", "=", lead.jobId).execute();
-  unit.count({ listedEntries: batch.listed.entries, listedBytes: batch.listed.bytes });
+  const deletions = batch.chunks.filter(({ kind }) => kind === "extras" || kind === "extra_directories");
+  unit.count({
+    listedEntries: batch.listed.entries,
+    listedBytes: batch.listed.bytes,
+    deletionsPlanned: deletions.reduce((sum, { items }) => sum + items.length, 0),
+  });
   // Also when no row came: the end of planning may let the phase move.
   unit.added(0);
   for (const chunk of batch.chunks) await addChunk(unit, chunk);

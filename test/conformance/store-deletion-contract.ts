@@ -1,9 +1,19 @@
 /** The fourth part of the Store's contract: what only the target has, and is to be deleted there. */
 import { expect, test } from "vitest";
 import type { Rig } from "./store-contract.ts";
-import { chunk, endingOf, errorOf, item, play, started } from "./store-player.ts";
+import { chunk, endingOf, errorOf, item, jobSpec, planOf, play, started } from "./store-player.ts";
 
 export function storeDeletionContract(make: () => Promise<Rig>): void {
+  test("what is planned is counted with the rows, for whoever goes on with the plan", async () => {
+    const { store, again } = await make();
+    const job = await store.createJob(jobSpec({ kind: "sync" }));
+    const lead = await store.lead(job.id, "host:1:1");
+    await store.addPlan(lead, planOf([chunk("extras", [item("x", 1), item("y", 1)])], false));
+    await store.addPlan(lead, planOf([chunk("extra_directories", [item("d", 0, "directory")])], false));
+    await store.checkpoint(lead);
+    expect((await (await again()).job(job.id))?.counters).toMatchObject({ deletionsPlanned: 3 });
+  });
+
   test("what was not deleted is counted apart, for the source never listed it", async () => {
     const { store } = await make();
     const { jobId } = await started(store, [chunk("extras", [item("x", 10), item("y", 10)])]);

@@ -78,6 +78,18 @@ describe("while entries of the source did not arrive", () => {
   });
 });
 
+test("--max-delete holds for the whole job, however often it is resumed", async () => {
+  const names = Array.from({ length: 9_000 }, (_, index) => `x${index}`);
+  const bench = new Bench(["a"], names);
+  for (let run = 1; run <= 2; run += 1) {
+    const end = await bench.run("sync", "--delete", "--max-delete", "5000");
+    expect(end, end.stderr).toMatchObject({ exitCode: 4 });
+    expect(end.stderr).toMatch(/^godwit: too_many_deletes: more than 5000 entries/m);
+  }
+  // Whether `a` has arrived by the time that the plan is refused is a matter of speed.
+  expect(bench.left.filter((name) => name.startsWith("x"))).toEqual(names.toSorted());
+});
+
 describe("with --files-from", () => {
   const files = ["a", "b", "d/x", "d/y"];
   const listed = ["--delete", "--files-from"] as const;
