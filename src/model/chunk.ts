@@ -216,6 +216,11 @@ export function phaseOf(kind: ChunkKind, stage: Stage): number {
   return 0;
 }
 
+/** Rows of this phase go one at a time, the last of the listing first: a directory stands before those in it. */
+export function removesDirectories(phase: number): boolean {
+  return phase === 3;
+}
+
 export function isReconciling(phase: number): boolean {
   return phase === 4 || phase === 5;
 }

@@ -8,7 +8,7 @@
  */
 import { type Kysely, sql } from "kysely";
 import { must } from "../base/assert.ts";
-import type { JobId, WorkerId } from "../model/chunk.ts";
+import { type JobId, removesDirectories, type WorkerId } from "../model/chunk.ts";
 import { decodeEndings } from "../model/ending-codec.ts";
 import { unprovenEntries } from "../model/job.ts";
 import type { RangeReceipts, Task } from "../model/task.ts";
@@ -31,9 +31,11 @@ export interface ClaimOptions {
 }
 
 export async function claimTasks(unit: Unit, options: ClaimOptions): Promise<readonly Task[]> {
-  const { jobId, worker, limit, leaseMs } = options;
+  const { jobId, worker, leaseMs } = options;
   const job = await unit.tx.selectFrom("jobs").select(["phase", "counters"]).where("id", "=", jobId).executeTakeFirst();
   if (job === undefined) throw unknownJob(jobId);
+  const limit = removesDirectories(job.phase) ? 1 - (await leasedNow(unit, 1)) : options.limit;
+  if (limit === 0) return [];
   const expired = await expiredRows(unit, job.phase, limit);
   for (const row of expired) await closeAttempt(unit, row, "lease expired");
   const pending =
@@ -77,6 +79,11 @@ async function expiredRows(unit: Unit, phase: number, limit: number): Promise<re
     .execute();
 }
 
+/** Leases that are valid, counted up to `most`. */
+async function leasedNow({ tx, jobId, now }: Unit, most: number): Promise<number> {
+  return (await leasedRows(tx, jobId).where("expires_at", ">", now).limit(most).execute()).length;
+}
+
 /** Conditions on states are literals here: only then do engines use the partial indexes. */
 export function leasedRows(tx: Kysely<Database>, jobId: JobId) {
   return tx
@@ -88,15 +95,16 @@ export function leasedRows(tx: Kysely<Database>, jobId: JobId) {
 
 /** The phase of a job is that of its first open row: nothing can be pending below it. */
 function pendingOf(unit: Unit, phase: number) {
+  const direction = removesDirectories(phase) ? "desc" : "asc";
   return unit.tx
     .selectFrom("chunks")
     .selectAll()
     .where("job_id", "=", unit.jobId)
     .where("phase", "=", phase)
     .where(sql<boolean>`state = 'pending'`)
-    .orderBy("rank")
-    .orderBy("slice_offset")
-    .orderBy("id");
+    .orderBy("rank", direction)
+    .orderBy("slice_offset", direction)
+    .orderBy("id", direction);
 }
 
 /** Among rows of one rank, those to be read back that another worker wrote come first; their own order stays. */

@@ -54,6 +54,7 @@ const neverHeld = new Set<string>([
 
 /** The ending of an item that the target did not take. */
 export function refusal(item: number, error: ErrorRecord): ItemEnding {
-  const outcome: Outcome = neverHeld.has(error.code) ? "unsupported" : "failed";
+  const isFinal = error.disposition !== "retry";
+  const outcome: Outcome = isFinal && neverHeld.has(error.code) ? "unsupported" : "failed";
   return { item, outcome, evidence: "none", error, now: null, again: false };
 }

@@ -1,7 +1,7 @@
 /** The fourth part of the Store's contract: what only the target has, and is to be deleted there. */
 import { expect, test } from "vitest";
 import type { Rig } from "./store-contract.ts";
-import { chunk, endingOf, errorOf, item, jobSpec, planOf, play, started } from "./store-player.ts";
+import { chunk, claimOne, endingOf, errorOf, item, jobSpec, leaseMs, planOf, play, started } from "./store-player.ts";
 
 export function storeDeletionContract(make: () => Promise<Rig>): void {
   test("what is planned is counted with the rows, for whoever goes on with the plan", async () => {
@@ -42,6 +42,20 @@ export function storeDeletionContract(make: () => Promise<Rig>): void {
       ["publish", 0],
       ["remove", count],
     ]);
+  });
+
+  test("directories are removed one row after another, the last first: what is in them comes after them", async () => {
+    const { store, clock } = await make();
+    const rows = ["d", "d/e", "d/e/f"].map((path) => chunk("extra_directories", [item(path, 0, "directory")]));
+    const { jobId } = await started(store, rows);
+    const [first, ...more] = await store.claim(jobId, "one", 3, leaseMs);
+    expect(more).toEqual([]);
+    expect(await store.claim(jobId, "two", 3, leaseMs)).toEqual([]);
+    clock.nowMs += leaseMs;
+    const second = await claimOne(store, jobId, "two");
+    expect(second.chunkId).toBe(first?.chunkId);
+    await store.finish(second.lease, { type: "removed", count: 1, endings: [] }, {});
+    expect((await play(store, jobId)).map(({ paths }) => paths)).toEqual([["d/e"], ["d"]]);
   });
 
   test("a deletion that is tried again fails once", async () => {

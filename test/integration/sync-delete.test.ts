@@ -90,6 +90,17 @@ test("--max-delete holds for the whole job, however often it is resumed", async 
   expect(bench.left.filter((name) => name.startsWith("x"))).toEqual(names.toSorted());
 });
 
+test("a directory is removed after those in it, however many there are", async () => {
+  const names = Array.from({ length: 4_200 }, (_, index) => `d/${index}/`);
+  const bench = new Bench(["a"], names);
+  for (const workers of ["1", "3"]) {
+    bench.put(bench.target, names);
+    const end = await bench.run("sync", "--delete", "--max-delete", "9000", "--workers", workers);
+    expect(end, end.stderr).toMatchObject({ exitCode: 0 });
+    expect(bench.left).toEqual(["a"]);
+  }
+});
+
 describe("with --files-from", () => {
   const files = ["a", "b", "d/x", "d/y"];
   const listed = ["--delete", "--files-from"] as const;
