@@ -12,20 +12,16 @@ export class Existing {
     this.#entries = entriesOf(source, cursor, signal);
   }
 
-  /** What stands under the key, and what comes before it that nobody asked for. */
-  async advance(key: string, keep: boolean): Promise<{ at: Entry | null; before: readonly Entry[] }> {
-    const before: Entry[] = [];
-    while (!this.#ended) {
-      this.#ahead ??= await this.#next();
-      if (this.#ahead === null) break;
-      const theirs = orderKey(this.#ahead.path, this.#ahead.kind === "directory") as string;
-      if (theirs > key) break;
-      const entry = this.#ahead;
-      this.#ahead = null;
-      if (theirs === key) return { at: entry, before };
-      if (keep) before.push(entry);
-    }
-    return { at: null, before };
+  /** The next entry before the key, which nobody asked for; null when there is none left. */
+  async nextBefore(key: string): Promise<Entry | null> {
+    this.#ahead ??= await this.#next();
+    if (this.#ahead === null || keyOf(this.#ahead) >= key) return null;
+    return this.#take();
+  }
+
+  /** What stands under the key. To be asked when nothing is left before it. */
+  at(key: string): Entry | null {
+    return this.#ahead !== null && keyOf(this.#ahead) === key ? this.#take() : null;
   }
 
   async *rest(): AsyncGenerator<Entry> {
@@ -37,6 +33,12 @@ export class Existing {
     }
   }
 
+  #take(): Entry | null {
+    const entry = this.#ahead;
+    this.#ahead = null;
+    return entry;
+  }
+
   async #next(): Promise<Entry | null> {
     if (this.#ended) return null;
     const { value, done } = await this.#entries.next();
@@ -46,6 +48,10 @@ export class Existing {
     }
     return value;
   }
+}
+
+function keyOf(entry: Entry): string {
+  return orderKey(entry.path, entry.kind === "directory");
 }
 
 async function* entriesOf(source: Source, cursor: string | null, signal: AbortSignal): AsyncGenerator<Entry> {

@@ -19,6 +19,8 @@ import { Existing } from "./existing.ts";
 /** Rows are written at least this often, so that lanes find work while a long listing goes on. */
 const writeIntervalMs = 1_000;
 const lookUpsAtOnce = 32;
+/** A directory that only the target has can hold more than memory does: it is handed on in parts of so many entries. */
+const stepsMax = 1_000;
 
 export interface PlanOptions {
   readonly spec: JobSpec;
@@ -37,9 +39,10 @@ export interface PlanOptions {
 interface Pair {
   listed: Listed;
   there: Entry | null;
-  readonly before: readonly Entry[];
   readonly losses: readonly Loss[];
 }
+/** One entry of the source, or one that only the target has. */
+type Step = Pair | { readonly extra: Entry };
 
 type Listed = { readonly key: string; readonly entry: Entry } | { readonly key: string; readonly problem: Problem };
 
@@ -68,34 +71,49 @@ export async function plan(options: PlanOptions): Promise<void> {
     await options.write(cutter.take(false));
     writtenAtMs = clock.monotonicMs();
   };
+  const steps: Step[] = [];
+  const takeSteps = async (): Promise<void> => {
+    await fetchTimes(
+      options,
+      steps.filter((step) => "listed" in step),
+    );
+    for (const step of steps.splice(0)) {
+      await add("extra" in step ? extra(step.extra) : decidePair(options, step, { conflicts, extra }));
+    }
+  };
   for await (const page of source.plan(options.cursor, signal)) {
     signal.throwIfAborted();
-    const listed = inOrder(page);
-    const pairs: Pair[] = [];
-    for (const one of listed) {
-      const { before, at } = await theirs.advance(one.key, wantsExtras);
-      pairs.push({ ...asHeld(target, one), there: at, before });
-    }
-    await fetchTimes(options, pairs);
-    for (const { listed: one, there, before, losses } of pairs) {
-      for (const entry of before) await add(extra(entry));
-      if ("problem" in one) {
-        await add(decideProblem(spec, one.problem, there === null ? null : extra(there)));
-        continue;
+    for (const one of inOrder(page)) {
+      for (let only = await theirs.nextBefore(one.key); only !== null; only = await theirs.nextBefore(one.key)) {
+        if (wantsExtras) steps.push({ extra: only });
+        if (steps.length >= stepsMax) await takeSteps();
       }
-      const conflict = conflicts?.check(one.entry.path, one.entry.kind === "directory") ?? null;
-      const accepted: Acceptance =
-        conflict === null
-          ? (target?.accepts(one.entry) ?? { ok: true, as: one.entry.kind, losses: [] })
-          : { ok: false, error: conflict };
-      if (spec.kind === "check") await add(decideCheck(one.entry, there, existing.keepsDirectories));
-      else await add(withStanding(options, decide(spec, one.entry, there, withLosses(accepted, losses)), there));
+      steps.push({ ...asHeld(target, one), there: theirs.at(one.key) });
     }
+    await takeSteps();
   }
   if (wantsExtras) {
     for await (const entry of theirs.rest()) await add(extra(entry));
   }
   await options.write(cutter.take(true));
+}
+
+interface Rules {
+  readonly conflicts: NameConflicts | null;
+  readonly extra: (entry: Entry) => Decision | null;
+}
+
+function decidePair(options: PlanOptions, { listed, there, losses }: Pair, { conflicts, extra }: Rules): Decision {
+  const { spec, target, existing } = options;
+  if ("problem" in listed) return decideProblem(spec, listed.problem, there === null ? null : extra(there));
+  const { entry } = listed;
+  const conflict = conflicts?.check(entry.path, entry.kind === "directory") ?? null;
+  if (spec.kind === "check") return decideCheck(entry, there, existing.keepsDirectories);
+  const accepted: Acceptance =
+    conflict === null
+      ? (target?.accepts(entry) ?? { ok: true, as: entry.kind, losses: [] })
+      : { ok: false, error: conflict };
+  return withStanding(options, decide(spec, entry, there, withLosses(accepted, losses)), there);
 }
 
 const checkBlockBytes = 8 * 1024 * 1024;

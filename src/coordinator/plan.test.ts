@@ -1,0 +1,138 @@
+import { expect, test } from "vitest";
+import type { Entry } from "../model/entry.ts";
+import type { JobSpec } from "../model/job.ts";
+import { type BytePath, orderKey } from "../model/path.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { PlanPage, Source } from "../ports/source.ts";
+import type { PlanBatch } from "../ports/store.ts";
+import { plan, type PlanOptions } from "./plan.ts";
+
+const pageLength = 1_000;
+const clock: Clock = { now: () => 0, monotonicMs: () => 0, sleep: () => Promise.resolve() };
+
+const spec: JobSpec = {
+  kind: "sync",
+  source: "file:///source",
+  target: "file:///target",
+  include: [],
+  exclude: [],
+  filesFrom: null,
+  compare: "mtime",
+  links: "preserve",
+  durability: "fsync",
+  verify: "readback",
+  sourceEvidence: { type: "none" },
+  fileDigest: false,
+  reconcile: false,
+  delete: true,
+  maxDelete: null,
+  chunkBytes: 1 << 20,
+  s3: { endpoint: null, region: null, pathStyle: false, profile: null },
+  traits: { kind: "sync", prehash: false, reconcile: false, wholeDigest: false, publishFirst: false },
+};
+
+function file(path: string): Entry {
+  const version = { kind: "stat", inode: 1n, mtimeNs: 5n, ctimeNs: 6n } as const;
+  return { path: path as BytePath, kind: "file", sizeBytes: 1, version, attributes: null, link: null, sparse: false };
+}
+
+/** A listing that is made as it is asked for. */
+class Listing implements Source {
+  readonly location = "listing";
+  readonly keepsDirectories = true;
+  given = 0;
+  readonly #paths: () => Iterable<string>;
+
+  constructor(paths: () => Iterable<string>) {
+    this.#paths = paths;
+  }
+
+  async *plan(after: string | null): AsyncGenerator<PlanPage> {
+    let entries: Entry[] = [];
+    for (const path of this.#paths()) {
+      if (after !== null && path <= after) continue;
+      entries.push(file(path));
+      if (entries.length === pageLength) {
+        this.given += pageLength;
+        yield { entries, problems: [], cursor: path };
+        entries = [];
+      }
+    }
+    const cursor = entries.at(-1)?.path;
+    if (cursor !== undefined) yield { entries, problems: [], cursor };
+  }
+
+  async *read(): AsyncGenerator<never> {}
+
+  observe(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function* numbered(prefix: string, count: number): Generator<string> {
+  for (let index = 0; index < count; index += 1) yield `${prefix}${String(index).padStart(8, "0")}`;
+}
+
+const target: PlanOptions["target"] = {
+  accepts: (entry) => ({ ok: true, as: entry.kind, losses: [] }),
+  blockBytes: () => 1 << 20,
+};
+
+interface Planning {
+  readonly source: Listing;
+  readonly existing: Listing;
+  readonly cursor?: string | null;
+  readonly write: (batch: PlanBatch) => void;
+}
+
+function planned({ source, existing, cursor = null, write }: Planning): Promise<void> {
+  const signal = new AbortController().signal;
+  const writes = (batch: PlanBatch): Promise<void> => Promise.resolve(write(batch));
+  return plan({ spec, source, target, existing, clock, cursor, deletionsPlanned: 0, write: writes, signal });
+}
+
+test("memory does not grow with what only the target has", async () => {
+  const count = 100_000;
+  const source = new Listing(() => ["a", "z"]);
+  const existing = new Listing(() => numbered("m", count));
+  let written = 0;
+  let ahead = 0;
+  await planned({
+    source,
+    existing,
+    write: ({ chunks }) => {
+      ahead = Math.max(ahead, existing.given - written);
+      for (const { kind, items } of chunks) if (kind === "extras") written += items.length;
+    },
+  });
+  expect(written).toBe(count);
+  // A full row, and the page of either side that is looked at.
+  expect(ahead).toBeLessThanOrEqual(4_096 + 2 * pageLength);
+});
+
+function told(batches: readonly PlanBatch[]): string[] {
+  return batches
+    .flatMap(({ chunks }) => chunks.flatMap(({ items }) => items.map(({ entry }) => entry.path)))
+    .toSorted();
+}
+
+test("whatever batch was the last, the plan goes on after it: nothing twice, nothing left out", async () => {
+  const names = ["b", "l", ...numbered("k", 5_000), ...numbered("n", 3_000)].toSorted();
+  const make = (): { source: Listing; existing: Listing } => ({
+    source: new Listing(() => ["b", "l", ...numbered("n", 3_000)].toSorted()),
+    existing: new Listing(() => ["a", ...numbered("k", 5_000), ...numbered("m", 5_000), "z"]),
+  });
+  const batches: PlanBatch[] = [];
+  await planned({ ...make(), write: (batch) => void batches.push(batch) });
+  expect(batches.length).toBeGreaterThan(2);
+  const whole = told(batches);
+  expect(new Set([...names, ...whole]).size).toBe(whole.length);
+  for (const [index, { cursor }] of batches.entries()) {
+    if (cursor === null || batches[index]?.done === true) continue;
+    const rest: PlanBatch[] = [];
+    await planned({ ...make(), cursor: orderKey(cursor as BytePath, false), write: (batch) => void rest.push(batch) });
+    expect(told([...batches.slice(0, index + 1), ...rest])).toEqual(whole);
+  }
+});
