@@ -4,8 +4,12 @@ import { GodwitError, toGodwitError } from "../base/errors.ts";
 import { answerError } from "./answer.ts";
 import { buildProgram } from "./program.ts";
 import { processSurroundings, type Surroundings } from "./surroundings.ts";
+import { tellError } from "./tell-error.ts";
 
-/** 2 usage or configuration, 3 resumable, 4 failed; 0 and 1 are a command's own words. */
+/**
+ * 2 usage or configuration, 3 resumable, 4 failed; 0 and 1 are a command's own words. Only where no job ran: the end of
+ * one says its exit code itself, whatever stopped it.
+ */
 const usageCodes = new Set<string>([
   "usage",
   "config_invalid",
@@ -37,7 +41,7 @@ export async function main(argv: readonly string[], bring: Partial<Surroundings>
     if (isReaderGone(cause)) return 0;
     const error = cause instanceof CommanderError ? usage(cause) : toGodwitError(cause);
     const code = exitCodeOfError(error);
-    surroundings.stderr.write(`godwit: ${error.code}: ${error.what}\n  ${error.hint}\n`);
+    tellError(error, surroundings.stderr);
     if (argv.includes("--json")) answerError(surroundings, error, code);
     return code;
   } finally {

@@ -44,6 +44,8 @@ export interface Connector {
   readonly scheme: string;
   /** @throws source_missing, no_such_bucket, credentials_rejected, access_denied … before anything is read */
   openSource(url: string, options: OpenOptions, onRetry?: OnRetry): Promise<Source>;
+  /** Absent where every list of paths may be given. @throws config_invalid when a path in it leads out of the place */
+  readonly checkList?: (file: string) => void;
   /** Creates the root where that is usual (a directory), never a bucket. */
   openTarget(url: string, options: OpenOptions, onRetry?: OnRetry): Promise<Target>;
   /** Permissions, clock, space and features, found by probing; leaves nothing behind. */

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { must } from "../../base/assert.ts";
-import { GodwitError } from "../../base/errors.ts";
+import { connectorFor } from "../../lane/connectors.ts";
 import type { Job, JobSpec } from "../../model/job.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -28,6 +28,7 @@ import { writeJobReport } from "../report-file.ts";
 import { runJob } from "../run-job.ts";
 import { openStateOf, stateDirectory } from "../state.ts";
 import { tellDryRun } from "../tell-dry-run.ts";
+import { tellError } from "../tell-error.ts";
 
 const examples: Readonly<Record<JobSpec["kind"], readonly Example[]>> = {
   copy: [
@@ -94,6 +95,7 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
     values: JobValues | SyncValues,
   ): Promise<number> => {
     const spec = jobSpec({ kind, source, target, values });
+    await refuseBadList(spec);
     return values.dryRun ? tellDryRun(spec, values.json, surroundings) : runTransfer(spec, values, surroundings);
   };
   if (kind === "copy") addCommand(program, { ...command, options: transferOptions, run }, surroundings);
@@ -106,6 +108,11 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
       surroundings,
     );
   }
+}
+
+/** Lanes read the list when the job runs; what is wrong with it is said before there is one. @throws config_invalid */
+async function refuseBadList({ source, filesFrom }: JobSpec): Promise<void> {
+  if (filesFrom !== null) (await connectorFor(source)).checkList?.(filesFrom.path);
 }
 
 async function runTransfer(spec: JobSpec, values: JobValues | SyncValues, surroundings: Surroundings): Promise<number> {
@@ -160,7 +167,7 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
     const { file, text } = await writeReportAfter({ store, job: end, values });
     if (!values.json) stdout.write(`  report ${file}: ${text}\n`);
   } else if (!values.json) stdout.write(`${whereText(end, values.state)}\n`);
-  if (end.failure !== null) throw GodwitError.fromJSON(end.failure);
+  if (end.failure !== null) tellError(end.failure, stderr);
   return exitCodeOf(end);
 }
 

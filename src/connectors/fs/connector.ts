@@ -8,6 +8,7 @@ import type { Source } from "../../ports/source.ts";
 import type { Target } from "../../ports/target.ts";
 import { diagnose } from "./diagnose.ts";
 import { isMissing, rootError, systemCode } from "./errors.ts";
+import { readPathList } from "./files-from.ts";
 import { makeDirectories } from "./make-directories.ts";
 import { type Root, rootOfUrl, toFsPath } from "./root.ts";
 import { FsSource } from "./source.ts";
@@ -20,6 +21,7 @@ export const fsConnector: Connector = {
     new FsSource(openSourceRoot(rootOfUrl(url)), options),
   openTarget: async (url: string, options: OpenOptions): Promise<Target> =>
     new FsTarget(openTargetRoot(rootOfUrl(url), options.create ?? true), options),
+  checkList: (file) => void readPathList(file),
   diagnose,
   sweep,
 };

@@ -1,0 +1,70 @@
+/** The exit code of a job that ran is what `--json` and the documents say, whatever the error that stopped it is called. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { expect, test } from "vitest";
+import { type ErrorCode, GodwitError, type Disposition } from "../../src/base/errors.ts";
+import { jobShape, jobsShape } from "../../src/cli/json-shapes.ts";
+import { main } from "../../src/cli/main.ts";
+import type { Store } from "../../src/ports/store.ts";
+import { godwit } from "../testbed/program.ts";
+import { tempDir } from "../testbed/temp-dir.ts";
+
+interface Bench {
+  readonly source: string;
+  readonly target: string;
+  readonly state: string;
+}
+
+function bench(): Bench {
+  const root = tempDir("exit");
+  const source = join(root, "source");
+  mkdirSync(source);
+  writeFileSync(join(source, "a"), "a");
+  return { source, target: join(root, "target"), state: join(root, "state") };
+}
+
+/** A Store that refuses to take a page of the plan. */
+function refusing(store: Store, code: ErrorCode, disposition: Disposition): Store {
+  return new Proxy(store, {
+    get(target, property): unknown {
+      if (property === "addPlan")
+        return () => Promise.reject(new GodwitError(code, { disposition, what: "refused", hint: "None." }));
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+test.for([
+  ["store_busy", "retry", "paused", 3],
+  ["config_invalid", "fatal", "failed", 4],
+  ["job_state", "rejected", "failed", 4],
+  ["report_altered", "fatal", "failed", 4],
+] as const)("%s (%s) leaves a job %s, and its exit code is %i", async ([code, disposition, status, exitCode]) => {
+  const { source, target, state } = bench();
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const end = await main(["copy", source, target, "--state", state, "--json"], {
+    stdout: stdout as unknown as NodeJS.WriteStream,
+    stderr: stderr as unknown as NodeJS.WriteStream,
+    wrapStore: (store) => refusing(store, code, disposition),
+  });
+  stdout.end();
+  stderr.end();
+  const job = jobShape.parse(JSON.parse(await text(stdout)));
+  expect(job).toMatchObject({ status, exit_code: exitCode, last_failure_reason: { code } });
+  expect(end).toBe(exitCode);
+  expect(await text(stderr)).toBe(`godwit: ${code}: refused\n  None.\n`);
+});
+
+test("a list that leads outside of the source is refused before there is a job", async () => {
+  const { source, target, state } = bench();
+  const list = join(source, "..", "list");
+  writeFileSync(list, "a\n../b\n");
+  const end = await godwit(["copy", source, target, "--files-from", list], { state });
+  expect(end).toMatchObject({ exitCode: 2, stdout: "" });
+  expect(end.stderr).toMatch(/^godwit: config_invalid: \.\.\/b in .*list does not stay inside the source\n {2}\S.*\n$/);
+  expect(existsSync(target)).toBe(false);
+  expect(jobsShape.parse(JSON.parse((await godwit(["jobs", "--json"], { state })).stdout)).jobs).toEqual([]);
+});
