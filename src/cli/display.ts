@@ -1,6 +1,7 @@
 /** What a person sees while a job runs: a live block on a terminal, else a line every 10 s. Always on stderr. */
 import type { GodwitError } from "../base/errors.ts";
 import { formatBytes, formatDuration } from "../base/sizes.ts";
+import { visible } from "../base/visible.ts";
 import { type Job, outcomeSum, unexplained } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";
 import { outcomes } from "../model/entry.ts";
@@ -52,7 +53,7 @@ export class Display implements JobObserver, Disposable {
   taskFailed(error: GodwitError): void {
     if (this.#options.quiet) return;
     this.#clear();
-    this.#options.output.write(`trying again: ${error.message.split("\n")[0]}\n`);
+    this.#options.output.write(`trying again: ${visible(error.message)}\n`);
   }
 
   [Symbol.dispose](): void {

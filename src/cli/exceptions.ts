@@ -1,4 +1,5 @@
 /** The entries that did not end well, told on stderr as any other error: the first of them, and how many more there are. */
+import { visible } from "../base/visible.ts";
 import { isProven, type Outcome, outcomes } from "../model/entry.ts";
 import type { Job } from "../model/job.ts";
 import { displayPath, rootPath } from "../model/path.ts";
@@ -19,18 +20,18 @@ export async function tellExceptions(store: Store, job: Job, stderr: { write(tex
     stderr.write(`godwit: ${exceptionText({ path, outcome, error })}\n`);
     if (error === null || hints.has(error.hint)) continue;
     hints.add(error.hint);
-    stderr.write(`  ${error.hint}\n`);
+    stderr.write(`  ${visible(error.hint)}\n`);
   }
   if (total > paths.size)
     stderr.write(`godwit: and ${total - paths.size} more: godwit report ${job.id} names them all\n`);
 }
 
 function exceptionText({ path, outcome, error }: Pick<ExceptionRecord, "path" | "outcome" | "error">): string {
-  const text =
+  return visible(
     error === null
       ? `${outcome}: ${path === rootPath ? "." : displayPath(path)}`
-      : `${error.code}: ${outcome}: ${error.what}`;
-  return text.replaceAll("\n", "\\n");
+      : `${error.code}: ${outcome}: ${error.what}`,
+  );
 }
 
 function isBad(outcome: string): boolean {

@@ -1,5 +1,6 @@
 /** Jobs as text: one line each, or one in full. */
 import { formatBytes } from "../base/sizes.ts";
+import { visible } from "../base/visible.ts";
 import type { Job } from "../model/job.ts";
 import { formatAge } from "./duration.ts";
 import { isInterrupted, outcomeParts } from "./outcome.ts";
@@ -21,7 +22,7 @@ export function jobTable(jobs: readonly ListedJob[], nowMs: number): string {
     String(job.counters.listedEntries ?? 0),
     formatBytes(job.counters.listedBytes ?? 0),
     formatAge(nowMs - job.createdAt),
-    `${oneLine(placeText(job.spec.source))} → ${oneLine(placeText(job.spec.target))}`,
+    `${placeText(job.spec.source)} → ${placeText(job.spec.target)}`,
   ]);
   return columns([[...headings], ...rows]);
 }
@@ -67,7 +68,8 @@ function nextStep(job: Job, leader: string | null): string | null {
   return job.status === "cancelled" ? null : `godwit resume ${job.id}`;
 }
 
-function columns(rows: readonly (readonly string[])[]): string {
+function columns(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(visible));
   const widths: number[] = [];
   for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
   return rows
@@ -78,9 +80,4 @@ function columns(rows: readonly (readonly string[])[]): string {
         .trimEnd(),
     )
     .join("\n");
-}
-
-/** A name may hold a newline; a table may not. */
-function oneLine(text: string): string {
-  return text.replaceAll("\n", "\\n");
 }

@@ -1,5 +1,6 @@
 /** How a job's end is told: to a person, to a machine, and to the shell. */
 import { formatBytes, formatDuration } from "../base/sizes.ts";
+import { visible } from "../base/visible.ts";
 import { outcomes } from "../model/entry.ts";
 import { everyCounter, type Job, type JobStatus, listedSum, outcomeSum, unprovenEntries } from "../model/job.ts";
 import type { JobDocument } from "./json-shapes.ts";
@@ -79,7 +80,7 @@ export function jobText(job: Job, elapsedMs: number): string {
   const parts = outcomeParts(job);
   const nothing = job.status === "complete" ? "nothing to do" : "nothing is done yet";
   const lines = [
-    `${spec.kind} ${job.id}: ${placeText(spec.source)} to ${placeText(spec.target)}`,
+    visible(`${spec.kind} ${job.id}: ${placeText(spec.source)} to ${placeText(spec.target)}`),
     `  ${verdictText(job, formatDuration(elapsedMs))}: ${parts.length === 0 ? nothing : parts.join(", ")}`,
   ];
   if (mismatches > 0 || retries > 0) lines.push(`  ${mismatches} mismatches found, ${retries} retries`);

@@ -1,5 +1,6 @@
 /** A dry run as text or as one JSON document, both streamed. */
 import { formatBytes } from "../base/sizes.ts";
+import { visible } from "../base/visible.ts";
 import type { JobSpec } from "../model/job.ts";
 import { markAnswered } from "./answer.ts";
 import { dryRun } from "./dry-run.ts";
@@ -36,11 +37,11 @@ export async function tellDryRun(spec: JobSpec, json: boolean, surroundings: Sur
 }
 
 function foundText(found: NotCarried): string {
-  const path = found.path.replaceAll("\n", "\\n");
+  const path = visible(found.path);
   switch (found.type) {
     case "unsupported":
     case "unreadable":
-      return `${found.type}: ${path}: ${found.error.code}: ${found.error.what.replaceAll("\n", "\\n")}`;
+      return `${found.type}: ${path}: ${found.error.code}: ${visible(found.error.what)}`;
     case "loses":
       return `loses ${found.lost.join(", ")}: ${path}`;
     case "becomes":
@@ -54,7 +55,7 @@ function planText(spec: JobSpec, plan: DryRunDocument["plan"]): string {
   const excess = spec.maxDelete !== null && plan.delete.entries > spec.maxDelete;
   const refusal = `  more than --max-delete ${spec.maxDelete} allows: the job would be refused with too_many_deletes`;
   return [
-    `dry run: ${spec.kind} ${placeText(spec.source)} to ${placeText(spec.target)}; nothing was written`,
+    visible(`dry run: ${spec.kind} ${placeText(spec.source)} to ${placeText(spec.target)}; nothing was written`),
     `  listed: ${sumText(listed)}, in ${chunks} ${chunks === 1 ? "chunk" : "chunks"}`,
     ...shown.map(([name, sum]) => `  ${name}: ${sumText(sum)}`),
     ...(excess ? [refusal] : []),

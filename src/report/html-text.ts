@@ -1,4 +1,5 @@
 /** Values of a report as text of a page: nothing in them can become markup, or hide what it is. */
+import { visible } from "../base/visible.ts";
 
 const markup = new Map([
   ["&", "&amp;"],
@@ -8,14 +9,8 @@ const markup = new Map([
   ["'", "&#39;"],
 ]);
 
-/** Control characters, and those that turn the direction of text: a name could show as another name. */
-// oxlint-disable-next-line no-control-regex
-const hidden = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
-
 export function escapeHtml(value: string): string {
-  return value
-    .replaceAll(hidden, (character) => `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, "0")}`)
-    .replaceAll(/[&<>"']/g, (character) => markup.get(character) as string);
+  return visible(value).replaceAll(/[&<>"']/g, (character) => markup.get(character) as string);
 }
 
 /** Markup that is safe as it stands. */

@@ -1,6 +1,7 @@
 /** `doctor SOURCE TARGET`: tries what a job would need, before the job. */
 import type { Command } from "commander";
 import { GodwitError } from "../../base/errors.ts";
+import { visible } from "../../base/visible.ts";
 import { connectorFor } from "../../lane/connectors.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
 import { acrossFindings, type PlacedFinding } from "../across.ts";
@@ -44,7 +45,7 @@ export function addDoctorCommand(program: Command, surroundings: Surroundings): 
         const problems = findings.filter(({ level }) => level === "problem").length;
         const document: DoctorDocument = { source, target, problems, findings };
         if (values.json) answer(surroundings, document);
-        else surroundings.stdout.write(conclusion(problems, `${placeText(source)} to ${placeText(target)}`));
+        else surroundings.stdout.write(conclusion(problems, visible(`${placeText(source)} to ${placeText(target)}`)));
         return problems > 0 ? 1 : 0;
       },
     },
@@ -70,7 +71,7 @@ async function* diagnose(
 
 function findingText({ place, subject, level, text, error }: PlacedFinding): string {
   const code = error === null ? "" : ` [${error.code}]`;
-  return `${level.padEnd(7)}  ${place}: ${subject}: ${text}${code}`;
+  return visible(`${level.padEnd(7)}  ${place}: ${subject}: ${text}${code}`);
 }
 
 function conclusion(problems: number, places: string): string {

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { toGodwitError } from "../../base/errors.ts";
+import { visible } from "../../base/visible.ts";
 import { isFinal, type Job } from "../../model/job.ts";
 import type { Store } from "../../ports/store.ts";
 import { answer } from "../answer.ts";
@@ -112,7 +113,7 @@ async function prune(store: Store, olderThanMs: number, surroundings: Surroundin
     } catch (error) {
       interrupt.signal.throwIfAborted();
       const { code, what } = toGodwitError(error);
-      surroundings.stderr.write(`kept ${job.id}, since what it staged cannot be removed: ${code}: ${what}\n`);
+      surroundings.stderr.write(`kept ${job.id}, since what it staged cannot be removed: ${code}: ${visible(what)}\n`);
     }
   }
   return pruned;

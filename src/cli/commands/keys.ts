@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
+import { visible } from "../../base/visible.ts";
 import { type KeyInfo, listKeys, openSigningKey, rotateSigningKey, showKey } from "../../report/keys.ts";
 import { answer } from "../answer.ts";
 import { addCommand } from "../command.ts";
@@ -88,7 +89,7 @@ function addExport(keys: Command, surroundings: Surroundings): void {
         if (values.output !== null) write(resolve(values.output), key.publicKeyPem);
         if (values.json) answer(surroundings, keysDocument([key]));
         else if (values.output === null) surroundings.stdout.write(key.publicKeyPem);
-        else surroundings.stdout.write(`${resolve(values.output)}: public key ${key.keyId}\n`);
+        else surroundings.stdout.write(`${visible(resolve(values.output))}: public key ${key.keyId}\n`);
         return 0;
       },
     },

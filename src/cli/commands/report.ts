@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
+import { visible } from "../../base/visible.ts";
 import { openSigningKey } from "../../report/keys.ts";
 import { type VerifiedReport, verifyReport } from "../../report/verify.ts";
 import {
@@ -77,7 +78,10 @@ export function addReportCommand(program: Command, surroundings: Surroundings): 
           const file = resolve(output);
           const summary = await writeReportFile(file, request);
           if (values.json) answer(surroundings, writtenDocument(file, format, summary));
-          else surroundings.stdout.write(`${file}: ${format} report of ${job.id}, ${summary.body.overall_status}\n`);
+          else
+            surroundings.stdout.write(
+              `${visible(file)}: ${format} report of ${job.id}, ${summary.body.overall_status}\n`,
+            );
         }
         return 0;
       },
@@ -130,7 +134,7 @@ function verifiedDocument({ signer, keyId, body }: VerifiedReport): VerifiedRepo
 
 function verifiedText(file: string, { signer, keyId, body }: VerifiedReport): string {
   const who = signer === "known" ? `signed by the given key ${keyId}` : `signer unknown (key ${keyId})`;
-  return `${file}: intact, ${who}\n  ${body.job.kind} ${body.job.id}: ${body.overall_status}`;
+  return `${visible(file)}: intact, ${who}\n  ${body.job.kind} ${body.job.id}: ${body.overall_status}`;
 }
 
 function readKey(file: string): string {

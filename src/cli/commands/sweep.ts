@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
 import { formatBytes } from "../../base/sizes.ts";
+import { visible } from "../../base/visible.ts";
 import { connectorFor } from "../../lane/connectors.ts";
 import type { Job } from "../../model/job.ts";
 import type { Orphan } from "../../ports/connector.ts";
@@ -66,7 +67,10 @@ export function addSweepCommand(program: Command, surroundings: Surroundings): v
           else surroundings.stdout.write(`${orphanText(orphan)}\n`);
         }
         if (values.json) answer(surroundings, document(url, dryRun, found));
-        else surroundings.stdout.write(`${count} ${dryRun ? "would be removed" : "removed"} below ${placeText(url)}\n`);
+        else
+          surroundings.stdout.write(
+            `${count} ${dryRun ? "would be removed" : "removed"} below ${visible(placeText(url))}\n`,
+          );
         return 0;
       },
     },
@@ -89,7 +93,7 @@ function document(place: string, dryRun: boolean, orphans: readonly Orphan[]): S
 
 function orphanText({ name, sizeBytes, ageMs, removed }: Orphan): string {
   const size = sizeBytes === null ? "" : `, ${formatBytes(sizeBytes)}`;
-  return `${removed ? "removed" : "found"} ${name.replaceAll("\n", "\\n")} (${formatAge(ageMs)} old${size})`;
+  return `${removed ? "removed" : "found"} ${visible(name)} (${formatAge(ageMs)} old${size})`;
 }
 
 /** What a paused job has confirmed is not sent again: sweeping it away would break that promise. */

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { must } from "../../base/assert.ts";
+import { visible } from "../../base/visible.ts";
 import { connectorFor } from "../../lane/connectors.ts";
 import type { Job, JobSpec } from "../../model/job.ts";
 import type { Store } from "../../ports/store.ts";
@@ -165,7 +166,7 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
   else stdout.write(`${jobText(end, performance.now() - startedMs)}\n`);
   if (values.report !== null) {
     const { file, text } = await writeReportAfter({ store, job: end, values });
-    if (!values.json) stdout.write(`  report ${file}: ${text}\n`);
+    if (!values.json) stdout.write(`  report ${visible(file)}: ${text}\n`);
   } else if (!values.json) stdout.write(`${whereText(end, values.state)}\n`);
   if (end.failure !== null) tellError(end.failure, stderr);
   return exitCodeOf(end);
@@ -188,5 +189,5 @@ async function writeReportAfter({
 
 function whereText(job: Job, state: string | null): string {
   const option = state === null ? "" : ` --state ${state}`;
-  return `  report: godwit report ${job.id}${option}\n  state: ${resolve(stateDirectory(state))}`;
+  return `  report: godwit report ${job.id}${visible(option)}\n  state: ${visible(resolve(stateDirectory(state)))}`;
 }
