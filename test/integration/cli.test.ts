@@ -119,6 +119,8 @@ describe("places that are wrong", () => {
     symlinkSync(source, `${source}-link`);
     expectRefusal(await godwit(["copy", source, join(source, "copy")], { state }), "target_inside_source", 2);
     expectRefusal(await godwit(["copy", source, `${source}-link/a/b`], { state }), "target_inside_source", 2);
+    const excluded = ["copy", source, join(source, "copy"), "--exclude", "/copy/"];
+    expectRefusal(await godwit(excluded, { state }), "target_inside_source", 2);
     expectRefusal(await godwit(["sync", source, `${source}-link`], { state }), "same_place", 2);
     expect(readdirSync(source)).toEqual(["inner", "two.txt"]);
   });
