@@ -8,15 +8,12 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { errorShape, jobsShape } from "../../src/cli/json-shapes.ts";
 import { jobState } from "../testbed/job-state.ts";
-import { godwit, type ProgramEnd, type ProgramOptions, startGodwit } from "../testbed/program.ts";
+import { asPlainUser, godwit, type ProgramEnd, type ProgramOptions, startGodwit } from "../testbed/program.ts";
 import { until } from "../testbed/server-process.ts";
 import { s3Request } from "../testbed/signed-request.ts";
 import { describeOnServers, type S3Suite } from "../testbed/suites.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { fingerprint, makeTree } from "../testbed/trees.ts";
-
-/** Root reads every file, unless it gives up the right to. */
-const asPlainUser = process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
 
 interface Bench {
   readonly source: string;

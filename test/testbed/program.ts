@@ -28,6 +28,10 @@ export interface ProgramOptions {
   readonly through?: readonly string[];
 }
 
+/** Root writes and reads every file, unless it gives up the right to. For `through`. */
+export const asPlainUser: readonly string[] =
+  process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
+
 /** Starts it under the Node.js that runs the tests. */
 export function startGodwit(args: readonly string[], options: ProgramOptions): RunningProgram {
   const script = options.script ?? [executable];

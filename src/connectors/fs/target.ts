@@ -37,9 +37,10 @@ import { Containment } from "./contain.ts";
 import { conflict, isMissing, systemCode, writeError } from "./errors.ts";
 import { Flush, syncDirectories } from "./flush.ts";
 import { Identities } from "./identity.ts";
+import { openStaged } from "./open-staged.ts";
 import { Publisher } from "./publish.ts";
 import { ReadBack } from "./read-back.ts";
-import type { Root } from "./root.ts";
+import type { FsPath, Root } from "./root.ts";
 import { stagingPath, stagingWord } from "./staging.ts";
 import { ChunkWriter } from "./write.ts";
 
@@ -173,10 +174,9 @@ export class FsTarget implements Target {
   }
 
   #makePartial(entry: Entry, staging: BytePath): string | null {
-    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
     const at = this.#root.at(staging);
     if (lstatSync(at, { throwIfNoEntry: false }) === undefined) this.#checkSpace(entry, staging);
-    const fd = openSync(at, O_RDWR | O_CREAT | O_NOFOLLOW, partialMode);
+    const fd = openOrMake(at);
     try {
       const stat = fstatSync(fd, { bigint: true });
       if ((Number(stat.mode) & 0o7777) !== partialMode) fchmodSync(fd, partialMode);
@@ -199,6 +199,17 @@ export class FsTarget implements Target {
       what: `${displayPath(entry.path)} has ${entry.sizeBytes} bytes, the target has ${freeBytes} free`,
       hint: "Make room on the target, then run the same command again: it goes on where it stopped.",
     });
+  }
+}
+
+/** Made by an earlier attempt, or copied from what is published: one that is there may be read-only. */
+function openOrMake(path: FsPath): number {
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  try {
+    return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, partialMode);
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+    return openStaged(path, () => {});
   }
 }
 

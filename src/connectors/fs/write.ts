@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import type { GodwitError } from "../../base/errors.ts";
 import type { Item, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
@@ -12,6 +22,7 @@ import { isMissing, isRefusal, stagingGone, systemCode, writeError } from "./err
 import type { Flush } from "./flush.ts";
 import type { Identities } from "./identity.ts";
 import { native } from "./native.ts";
+import { openStaged } from "./open-staged.ts";
 import { makeDirectory, makeHardLink, makeSymlink, type Structure } from "./structure.ts";
 import type { Root } from "./root.ts";
 import { identityOfStaging, stagingPath } from "./staging.ts";
@@ -180,10 +191,11 @@ export class ChunkWriter {
     const path = stagingPath(this.#work.jobId, entry);
     const parent = this.#containment.makeParent(entry.path);
     const system = this.#root.at(path);
+    const check = (stat: BigIntStats): void => this.#assertStaged(stat, path, entry);
     // What must be there already is never created: an empty file in its place would pass for confirmed blocks.
     if (this.#isRange || at > offset) {
       try {
-        return this.#opened(openSync(system, O_RDWR | O_NOFOLLOW), entry, { path, isFresh: false, at });
+        return this.#opened(openStaged(system, check), entry, { path, isFresh: false, at });
       } catch (error) {
         throw isMissing(error) ? stagingGone(entry.path) : error;
       }
@@ -194,7 +206,7 @@ export class ChunkWriter {
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
       // Begun by an earlier attempt. Never emptied: somebody slow may still write the same bytes to it, or read it back.
-      return this.#opened(openSync(system, O_RDWR | O_NOFOLLOW), entry, { path, isFresh: false, at });
+      return this.#opened(openStaged(system, check), entry, { path, isFresh: false, at });
     }
     this.#containment.dirty.add(parent);
     return this.#opened(fd, entry, { path, isFresh: true, at });
@@ -205,13 +217,20 @@ export class ChunkWriter {
     entry: Entry,
     { path, isFresh, at }: { readonly path: BytePath; readonly isFresh: boolean; readonly at: number },
   ): OpenPartial {
-    const stat = fstatSync(fd, { bigint: true });
-    const recorded = this.#isRange ? [identityOfStaging(this.#work.staging)] : [];
-    if (!stat.isFile() || !this.#identities.isRecorded(stat, path, recorded)) {
+    try {
+      const stat = fstatSync(fd, { bigint: true });
+      this.#assertStaged(stat, path, entry);
+      return { fd, path, identity: this.#identities.of(stat, path), isFresh, unstarted: at, end: at };
+    } catch (error) {
       closeSync(fd);
-      throw stagingGone(entry.path);
+      throw error;
     }
-    return { fd, path, identity: this.#identities.of(stat, path), isFresh, unstarted: at, end: at };
+  }
+
+  /** @throws upload_vanished when this is not the file that the head of a range has made, or none at all */
+  #assertStaged(stat: BigIntStats, path: BytePath, entry: Entry): void {
+    const recorded = this.#isRange ? [identityOfStaging(this.#work.staging)] : [];
+    if (!stat.isFile() || !this.#identities.isRecorded(stat, path, recorded)) throw stagingGone(entry.path);
   }
 
   #write(partial: OpenPartial, bytes: Uint8Array, offset: number, sparse: boolean): void {
