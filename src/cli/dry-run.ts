@@ -26,7 +26,7 @@ export interface DryRun {
 
 /** @throws what opening and listing the places throws */
 export async function dryRun({ spec, tell, signal }: DryRun): Promise<DryRunDocument["plan"]> {
-  const options: OpenOptions = { ...openOptions("", spec), create: false };
+  const options: OpenOptions = { ...openOptions("", spec), missingRoot: "accept" };
   const from = await connectorFor(spec.source);
   const to = await connectorFor(spec.target);
   await using source = await from.openSource(spec.source, options);

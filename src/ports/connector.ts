@@ -15,10 +15,10 @@ export interface OpenOptions {
   readonly filesFrom: string | null;
   readonly s3: S3Options;
   /**
-   * False: `openTarget` makes nothing, and what it opens is only asked what it accepts (`--dry-run`). A root that is not
-   * there is no error then. True when absent.
+   * What `openTarget` does where the root is not there. `accept`: it makes nothing, and what it opens is only asked what
+   * it accepts (`--dry-run`). `refuse` throws target_missing. `make` when absent.
    */
-  readonly create?: boolean;
+  readonly missingRoot?: "make" | "accept" | "refuse";
   /** The tree is looked at as it may be already: one that is not there lists nothing. False when absent. */
   readonly mayBeAbsent?: boolean;
   /** The list is another place's: a path in it that cannot stand here is not there, and no error. False when absent. */

@@ -84,6 +84,19 @@ export function recoveryContract(subject: ContractSubject): void {
     expect((await place.target.names()).filter((name) => name.includes(".godwit."))).toEqual([]);
   });
 
+  caseOf(subject, true, "a large entry's staging place is discarded, also when it is gone already", async () => {
+    const place = await subject.createPlace();
+    await place.source.put(path("large"), sampleBytes(1_000_000, 2));
+    await using mover = await Mover.open(subject, place);
+    const head = mover.work("head", [mover.item(await mover.entry(path("large")))]);
+    const staging = await mover.target.prepare(head, false, never);
+    await mover.target.discard({ ...head, staging }, never);
+    await mover.target.discard({ ...head, staging }, never);
+    const range = mover.work("range", head.items, staging);
+    const attempt = mover.transfer(range).catch((error: Error) => Promise.reject(error.cause as Error));
+    await expect(attempt).rejects.toMatchObject({ code: "upload_vanished" });
+  });
+
   caseOf(subject, true, "discarding never touches what is published", async () => {
     const place = await subject.createPlace();
     await place.source.put(path("file"), sampleBytes(1_000, 2));

@@ -4,11 +4,13 @@ import type { Command } from "commander";
 import { must } from "../../base/assert.ts";
 import { visible } from "../../base/visible.ts";
 import { connectorFor } from "../../lane/connectors.ts";
+import { toGodwitError } from "../../base/errors.ts";
 import type { Job, JobSpec } from "../../model/job.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { answer } from "../answer.ts";
 import { addCommand, type Example } from "../command.ts";
+import { discardStaged, mayHaveLeft } from "../discard.ts";
 import { Display } from "../display.ts";
 import { findOrCreateJob } from "../find-job.ts";
 import {
@@ -161,6 +163,8 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
     signal: interrupt.signal,
   });
   display[Symbol.dispose]();
+  if (end.status === "complete" && mayHaveLeft(end))
+    await discardAfter({ store, job: end, surroundings }, interrupt.signal);
   if (!isClean(end)) await tellExceptions(store, end, stderr);
   if (values.json) answer(surroundings, jobJson(end, null));
   else stdout.write(`${jobText(end, performance.now() - startedMs)}\n`);
@@ -170,6 +174,20 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
   } else if (!values.json) stdout.write(`${whereText(end, values.state)}\n`);
   if (end.failure !== null) tellError(end.failure, stderr);
   return exitCodeOf(end);
+}
+
+/** The job has its end, and keeps it: what cannot be removed now is named, and `jobs --prune` tries again. */
+async function discardAfter(
+  { store, job, surroundings }: Pick<RunToEnd, "store" | "job" | "surroundings">,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await discardStaged(store, job, signal);
+  } catch (error) {
+    const { code, what } = toGodwitError(error);
+    const hint = "jobs --prune tries it again";
+    surroundings.stderr.write(`what failed entries had staged cannot be removed now: ${code}: ${what} (${hint})\n`);
+  }
 }
 
 async function writeReportAfter({

@@ -20,7 +20,7 @@ export const fsConnector: Connector = {
   openSource: async (url: string, options: OpenOptions): Promise<Source> =>
     new FsSource(openSourceRoot(rootOfUrl(url)), options),
   openTarget: async (url: string, options: OpenOptions): Promise<Target> =>
-    new FsTarget(openTargetRoot(rootOfUrl(url), options.create ?? true), options),
+    new FsTarget(openTargetRoot(rootOfUrl(url), options.missingRoot ?? "make"), options),
   checkList: (file) => void readPathList(file),
   diagnose,
   sweep,
@@ -49,11 +49,18 @@ function openSourceRoot(root: Root): Root {
   }
 }
 
-function openTargetRoot(root: Root, create: boolean): Root {
+function openTargetRoot(root: Root, missing: NonNullable<OpenOptions["missingRoot"]>): Root {
   const path = toFsPath(root.bytes);
   try {
-    if (create) makeDirectories(root.bytes, 0o777);
-    else if (statSync(path, { throwIfNoEntry: false }) === undefined) return root;
+    if (missing === "make") makeDirectories(root.bytes, 0o777);
+    else if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+      if (missing === "accept") return root;
+      throw rootError(
+        "target_missing",
+        `${root.location} does not exist`,
+        "Mount it, then run the same command again. If it was removed for good, make an empty directory in its place.",
+      );
+    }
     if (!statSync(path).isDirectory()) throw notDirectory(root);
     return root.resolved();
   } catch (error) {
