@@ -1,5 +1,5 @@
 import type { ErrorRecord } from "../base/errors.ts";
-import { type Entry, modifiedNs } from "../model/entry.ts";
+import { type Entry, sameTime } from "../model/entry.ts";
 import type { JobSpec } from "../model/job.ts";
 import type { Acceptance } from "../ports/target.ts";
 import type { Decision } from "./cut.ts";
@@ -64,19 +64,4 @@ export function settle(
 ): Decision {
   const evidence = outcome === "unchanged" ? "size_and_mtime" : outcome === "identical" ? "second_read" : "none";
   return { type: "settle", entry, ending: { outcome, evidence, error } };
-}
-
-/** The unit in which a time was kept, by its trailing zeros. */
-function coarse(time: bigint): bigint {
-  if (time % 1_000_000_000n === 0n) return 1_000_000_000n;
-  return time % 1_000_000n === 0n ? 1_000_000n : 1n;
-}
-
-/** Stores keep times in steps of their own: a source's nanoseconds are the same when the coarser side agrees. */
-function sameTime(a: Entry, b: Entry): boolean {
-  const ours = modifiedNs(a);
-  const theirs = modifiedNs(b);
-  if (ours === theirs) return true;
-  const step = coarse(ours) > coarse(theirs) ? coarse(ours) : coarse(theirs);
-  return step > 1n && ours / step === theirs / step;
 }

@@ -114,3 +114,18 @@ export function modifiedNs(entry: Entry): bigint {
   if (entry.attributes !== null) return entry.attributes.mtimeNs;
   return entry.version.kind === "stat" ? entry.version.mtimeNs : BigInt(entry.version.modifiedMs) * 1_000_000n;
 }
+
+/** The unit in which a time was kept, by its trailing zeros. */
+function coarse(time: bigint): bigint {
+  if (time % 1_000_000_000n === 0n) return 1_000_000_000n;
+  return time % 1_000_000n === 0n ? 1_000_000n : 1n;
+}
+
+/** Stores keep times in steps of their own: a source's nanoseconds are the same when the coarser side agrees. */
+export function sameTime(a: Entry, b: Entry): boolean {
+  const ours = modifiedNs(a);
+  const theirs = modifiedNs(b);
+  if (ours === theirs) return true;
+  const step = coarse(ours) > coarse(theirs) ? coarse(ours) : coarse(theirs);
+  return step > 1n && ours / step === theirs / step;
+}

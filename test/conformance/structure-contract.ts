@@ -111,6 +111,37 @@ export function structureContract(subject: ContractSubject): void {
     expect(receipt.refused).toMatchObject([{ item: 0, error: { code: "target_missing" } }]);
   });
 
+  caseOf(subject, capabilities.hardLinks, "a hard link is never made to another version of its file", async () => {
+    const mtimeNs = 1_700_000_000_123_456_789n;
+    const wanted = sampleBytes(1_000, 1);
+    const standing = {
+      "an older time": { bytes: wanted, mtimeNs: mtimeNs - 1_000_000_000n },
+      "another size": { bytes: sampleBytes(999, 2), mtimeNs },
+    };
+    for (const [how, { bytes: old, mtimeNs: oldNs }] of Object.entries(standing)) {
+      const place = await subject.createPlace();
+      await place.source.put(path("a"), wanted, { mtimeNs });
+      await place.source.hardLink?.(path("a"), path("b"));
+      await place.target.put(path("a"), old, { mtimeNs: oldNs });
+      await place.target.put(path("b"), Buffer.from("good"));
+      await using mover = await Mover.open(subject, place);
+      const work = mover.work("links", [mover.item(await mover.entry(path("b")))]);
+      const { receipt } = await mover.transfer(work);
+      expect(receipt.refused, how).toMatchObject([
+        { item: 0, error: { code: "target_missing", disposition: "rejected" } },
+      ]);
+      expect(await place.target.names(), how).toEqual(["a", "b"]);
+      expect(Buffer.from((await place.target.read(path("b"))) ?? "none"), how).toEqual(Buffer.from("good"));
+      // The file itself arrives: now there is something to link to.
+      const file = mover.pack(await mover.entry(path("a")));
+      await mover.publish(file, (await mover.transfer(file)).receipts);
+      const again = await mover.transfer(work);
+      expect(again.receipt.refused, how).toEqual([]);
+      await mover.publish(work, again.receipts);
+      expect(Buffer.from((await place.target.read(path("b"))) ?? "none"), how).toEqual(wanted);
+    }
+  });
+
   caseOf(subject, capabilities.attributes, "modes and times arrive exactly", async () => {
     const place = await subject.createPlace();
     const mtimeNs = 1_234_567_890_123_456_789n;

@@ -22,6 +22,7 @@ const task: Task = {
   endings: [],
   prehash: null,
   attempt: 0,
+  withheldBy: 0,
   ranges: null,
 };
 

@@ -1,7 +1,17 @@
 /** Directories, symlinks and hard links: staged like files where a name can be staged. */
-import { closeSync, constants, linkSync, lstatSync, openSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  linkSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
 import { GodwitError } from "../../base/errors.ts";
-import type { Entry } from "../../model/entry.ts";
+import { type Entry, modifiedNs, sameTime } from "../../model/entry.ts";
 import { type BytePath, displayPath, pathToBytes } from "../../model/path.ts";
 import type { Loss, Observed } from "../../ports/source.ts";
 import { setLinkAttributes } from "./attributes.ts";
@@ -9,6 +19,7 @@ import type { Containment } from "./contain.ts";
 import { isMissing, systemCode } from "./errors.ts";
 import { assertContained, type Root } from "./root.ts";
 import { stagingPath } from "./staging.ts";
+import { entryOf, kindOf } from "./stat-entry.ts";
 import { writeXattrs } from "./xattrs.ts";
 
 export interface Structure {
@@ -46,8 +57,12 @@ export function makeSymlink({ root, containment, jobId }: Structure, entry: Entr
   return setLinkAttributes(staging, entry);
 }
 
-/** The first name has its place by now: links are made after all files. */
-export function makeHardLink({ root, containment, jobId }: Structure, entry: Entry): void {
+/**
+ * The first name has its place by now: links are made after all files, also after those that failed. What stands there
+ * then may be older: it is judged by what the source's file is, so that no link leads to other bytes than those.
+ * @throws target_missing when the file under the first name is not there, or is another version
+ */
+export function makeHardLink({ root, containment, jobId }: Structure, entry: Entry, observed: Observed): void {
   const first = entry.link ?? ("" as BytePath);
   assertContained(first);
   containment.dirty.add(containment.makeParent(entry.path));
@@ -73,6 +88,18 @@ export function makeHardLink({ root, containment, jobId }: Structure, entry: Ent
     }
     throw error;
   }
+  // Of the link, not of the first name: that one may lead to another file by now.
+  const stat = lstatSync(staging, { bigint: true });
+  if (isVersionOf(observed.entry, stat)) return;
+  unlinkSync(staging);
+  throw firstNameOld(entry);
+}
+
+/** Whether this is the file of that size and time. Without koffi times are exact to a microsecond only. */
+function isVersionOf(wanted: Entry, stat: BigIntStats): boolean {
+  if (kindOf(stat) !== "file" || Number(stat.size) !== wanted.sizeBytes) return false;
+  const apart = stat.mtimeNs - modifiedNs(wanted);
+  return (apart > -1_000n && apart < 1_000n) || sameTime(wanted, entryOf(wanted.path, stat, "file", null));
 }
 
 /** True when both names lead to one file. */
@@ -80,6 +107,14 @@ export function isSameFile(root: Root, path: BytePath, first: BytePath): boolean
   const a = lstatSync(root.at(path), { bigint: true, throwIfNoEntry: false });
   const b = lstatSync(root.at(first), { bigint: true, throwIfNoEntry: false });
   return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+}
+
+function firstNameOld(entry: Entry): GodwitError {
+  return new GodwitError("target_missing", {
+    disposition: "rejected",
+    what: `${displayPath(entry.path)}: its other name ${displayPath(entry.link ?? entry.path)} is another version on the target, by size and time`,
+    hint: "The file under its first name did not arrive, or changed since: see what the report says of it, then run again.",
+  });
 }
 
 function firstNameMissing(entry: Entry): GodwitError {

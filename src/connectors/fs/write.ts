@@ -180,7 +180,7 @@ export class ChunkWriter {
   #make(index: number, entry: Entry, observed: Observed): void {
     if (entry.kind === "directory") this.#note(index, makeDirectory(this.#structure, entry, observed));
     else if (entry.kind === "symlink") this.#note(index, makeSymlink(this.#structure, entry));
-    else makeHardLink(this.#structure, entry);
+    else makeHardLink(this.#structure, entry, observed);
   }
 
   get #isRange(): boolean {

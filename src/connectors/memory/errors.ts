@@ -45,6 +45,10 @@ export function firstNameMissing(path: BytePath): GodwitError {
   return made("target_missing", "rejected", `the first name of the hard link ${displayPath(path)} is not there`);
 }
 
+export function firstNameOld(path: BytePath): GodwitError {
+  return made("target_missing", "rejected", `the first name of the hard link ${displayPath(path)} is another version`);
+}
+
 export function notMemory(url: string): GodwitError {
   return made("config_invalid", "fatal", `${url} is no memory: URL with a name`);
 }

@@ -77,8 +77,12 @@ export function isShown(place: MemoryPlace, entry: Entry, tags: Tags = []): bool
   const there = place.nodes.get(entry.path);
   if (there === undefined || !isTagged(there, tags)) return false;
   if (entry.kind === "hardlink") return entry.link !== null && place.nodes.get(entry.link) === there;
-  if (there.kind !== entry.kind) return false;
-  return (
-    there.attributes.mtimeNs === modifiedNs(entry) && (entry.kind !== "file" || there.bytes.length === entry.sizeBytes)
-  );
+  if (entry.kind === "file") return isVersionOf(there, entry);
+  return there.kind === entry.kind && there.attributes.mtimeNs === modifiedNs(entry);
+}
+
+/** Whether this is the file of that size and time. */
+export function isVersionOf(node: MemoryNode, wanted: Entry): boolean {
+  if (node.kind !== "file" || node.bytes.length !== wanted.sizeBytes) return false;
+  return node.attributes.mtimeNs === modifiedNs(wanted);
 }

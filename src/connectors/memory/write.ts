@@ -3,9 +3,21 @@ import type { Item, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { EndFrame, ItemEnd } from "../../ports/source.ts";
 import type { BlockReceipt, DigestedFrame, Refusal, WriteListener, WriteReceipt } from "../../ports/target.ts";
-import { conflict, firstNameMissing, stagingGone } from "./errors.ts";
+import { conflict, firstNameMissing, firstNameOld, stagingGone } from "./errors.ts";
 import type { MemoryPlace, StagedNode } from "./place.ts";
-import { checkWay, dress, give, isShown, isTagged, show, stage, stagingKey, tagOf, tagsOfStaging } from "./staging.ts";
+import {
+  checkWay,
+  dress,
+  give,
+  isShown,
+  isTagged,
+  isVersionOf,
+  show,
+  stage,
+  stagingKey,
+  tagOf,
+  tagsOfStaging,
+} from "./staging.ts";
 
 export interface MemoryWriterOptions extends WriteListener {
   readonly place: MemoryPlace;
@@ -87,7 +99,7 @@ export class MemoryWriter {
         if (place.publishFirst) give(place, entry, node);
       }
     } else if (entry.kind !== "file") {
-      this.#makeLink(entry);
+      this.#makeLink(entry, end.observed.entry);
       if (place.publishFirst) show(place, stagingKey(work.jobId, entry), entry);
     }
     for (const receipt of held) onConfirmed(receipt);
@@ -108,7 +120,7 @@ export class MemoryWriter {
     place.makeDirectory(entry.path);
   }
 
-  #makeLink(entry: Entry): void {
+  #makeLink(entry: Entry, observed: Entry): void {
     const { place, work } = this.#options;
     checkWay(place, entry.path);
     const key = stagingKey(work.jobId, entry);
@@ -120,6 +132,7 @@ export class MemoryWriter {
     }
     const first = entry.link === null ? undefined : place.nodes.get(entry.link);
     if (first === undefined) throw firstNameMissing(entry.path);
+    if (!isVersionOf(first, observed)) throw firstNameOld(entry.path);
     first.names += 1;
     place.staged.set(key, { node: first, stagedAtMs: Number(place.nowNs() / 1_000_000n), unsynced: [] });
   }
