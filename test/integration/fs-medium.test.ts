@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { noReceipts } from "../../src/model/task.ts";
 import { never } from "../conformance/place.ts";
 import { path, sampleBytes } from "../conformance/sample.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
@@ -140,5 +141,19 @@ describe("sparse files", () => {
       expect([name, isEqual]).toEqual([name, true]);
       expect(fs.statSync(join(place.to, name)).blocks * 512).toBeLessThanOrEqual(65_536);
     }
+  });
+});
+
+describe("a target that cannot be read back", () => {
+  test("is named by the entry whose bytes did not come", async () => {
+    // A regular file at whose start nothing is mapped: EIO.
+    const place = { ...fsPlace(), targetUrl: "file:///proc/self" };
+    await place.source.put(path("mem"), Buffer.from("bytes"));
+    await using mover = await openMover(place);
+    const work = mover.pack(await mover.entry(path("mem")));
+    const request = { work, receipts: noReceipts, skip: new Set<number>(), published: true };
+    expect(await Array.fromAsync(mover.target.readBack(request, never))).toMatchObject([
+      { end: { outcome: "failed", error: { code: "unreadable", what: "mem cannot be read (EIO)" } } },
+    ]);
   });
 });

@@ -63,7 +63,8 @@ export class ReadBack {
         let failure: ItemEnd | null = null;
         for (let position = item.offset; position < stop;) {
           const inBlock = (position - item.offset) % item.blockBytes;
-          const bytes = this.#fill(stored, position, Math.min(frameBytes, item.blockBytes - inBlock, stop - position));
+          const length = Math.min(frameBytes, item.blockBytes - inBlock, stop - position);
+          const bytes = this.#fill(stored, position, length, item.entry);
           if (bytes === null || bytes instanceof GodwitError) {
             // A short file gives no more frames: the blocks that are missing speak for themselves.
             failure = bytes === null ? null : { outcome: "failed", error: bytes.toJSON() };
@@ -109,12 +110,12 @@ export class ReadBack {
     return null;
   }
 
-  #fill(stored: Stored, position: number, length: number): Buffer | GodwitError | null {
+  #fill(stored: Stored, position: number, length: number, entry: Entry): Buffer | GodwitError | null {
     try {
       const bytes = this.#stored.read(stored, position, length);
       return bytes.length === 0 ? null : bytes;
     } catch (error) {
-      return readError(error, "" as BytePath);
+      return readError(error, entry.path);
     }
   }
 
