@@ -24,6 +24,7 @@ function taskOf(chunkId: number, epoch: number): Task {
     endings: [],
     prehash: null,
     attempt: 0,
+    withheldBy: 0,
     ranges: null,
   };
 }

@@ -12,7 +12,15 @@ export interface FsPlace extends ContractPlace {
 
 export function fsPlace(from = tempDir("source"), to = tempDir("target")): FsPlace {
   const [sourceUrl, targetUrl] = [pathToFileURL(from).href, pathToFileURL(to).href] as const;
-  return { from, to, sourceUrl, targetUrl, source: treeOf(from), target: treeOf(to) };
+  return {
+    from,
+    to,
+    sourceUrl,
+    targetUrl,
+    source: treeOf(from),
+    target: treeOf(to),
+    absentUrl: sourceUrl.slice(0, -1),
+  };
 }
 
 export const fsSubject: ContractSubject = {
@@ -27,6 +35,7 @@ export const fsSubject: ContractSubject = {
     xattrs: true,
     attributes: true,
     plainSegments: true,
+    absence: true,
   },
   createPlace: async () => fsPlace(),
 };

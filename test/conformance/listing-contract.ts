@@ -115,8 +115,18 @@ export function listingContract(subject: ContractSubject): void {
   });
 
   caseOf(subject, true, "an empty place is an empty listing, not an error", async () => {
-    await using mover = await Mover.open(subject, await subject.createPlace());
+    const place = await subject.createPlace();
+    await using mover = await Mover.open(subject, { ...place, sourceUrl: place.emptyUrl ?? place.sourceUrl });
     expect((await mover.list()).filter((entry) => entry.path !== "")).toEqual([]);
+  });
+
+  caseOf(subject, capabilities.absence, "a place that is not there is an error, never an empty listing", async () => {
+    const place = await filled(subject, files);
+    const listed = async (): Promise<unknown> => {
+      await using mover = await Mover.open(subject, { ...place, sourceUrl: place.absentUrl ?? "" });
+      return await mover.pages();
+    };
+    await expect(listed()).rejects.toMatchObject({ code: "source_missing", disposition: "fatal" });
   });
 
   caseOf(subject, true, "observes an entry as it is now, and null once it is gone", async () => {

@@ -18,6 +18,7 @@ for (const publishFirst of [false, true]) {
       xattrs: true,
       attributes: true,
       plainSegments: true,
+      absence: false,
     },
     async createPlace() {
       made += 1;

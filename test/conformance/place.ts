@@ -47,6 +47,8 @@ export interface Capabilities {
   readonly attributes: boolean;
   /** Names that directories cannot hold are refused (`a//b`, `a/../b`). */
   readonly plainSegments: boolean;
+  /** A place that is not there can be told from an empty one; each place then has an `absentUrl`. */
+  readonly absence: boolean;
 }
 
 export interface ContractPlace {
@@ -54,6 +56,10 @@ export interface ContractPlace {
   readonly targetUrl: string;
   readonly source: Tree;
   readonly target: Tree;
+  /** A new place that is there and holds nothing; the source's own where absent. */
+  readonly emptyUrl?: string;
+  /** Beside the source and named almost like it, but nothing is there. */
+  readonly absentUrl?: string;
   dispose?(): Promise<void>;
 }
 

@@ -50,6 +50,7 @@ function subjectOn(s3: S3Suite): ContractSubject {
       // They are kept, but a listing does not give them: see test/integration/s3.test.ts.
       attributes: false,
       plainSegments: false,
+      absence: true,
     },
     async createPlace() {
       const bucket = await s3.bucket();
@@ -58,6 +59,8 @@ function subjectOn(s3: S3Suite): ContractSubject {
         targetUrl: `s3://${bucket}/target`,
         source: treeOf(s3.server(), bucket, "source"),
         target: treeOf(s3.server(), bucket, "target"),
+        emptyUrl: `s3://${bucket}`,
+        absentUrl: `s3://${bucket}/sourc`,
       };
     },
   };

@@ -144,6 +144,40 @@ describeOnServers(
       expect(status).toBe(200);
     });
 
+    test("a source prefix where nothing is, is an error: nothing is copied, and nothing deleted", async () => {
+      const bucket = await s3.bucket();
+      for (const key of ["data/one", "copy/one", "copy/two"])
+        await s3Request(s3.server(), { method: "PUT", bucket, key, body: key });
+      const into = tempDir("kept");
+      writeFileSync(join(into, "kept"), "kept");
+      const target = treeOf(s3.server(), bucket, "copy");
+      for (const args of [
+        ["copy", `s3://${bucket}/dat`, `s3://${bucket}/copy`],
+        ["sync", `s3://${bucket}/dat`, `s3://${bucket}/copy`, "--delete"],
+        ["sync", `s3://${bucket}/dat`, `s3://${bucket}/copy`, "--delete", "--dry-run"],
+        ["sync", `s3://${bucket}/data/on`, into, "--delete"],
+        ["check", `s3://${bucket}/data`, `s3://${bucket}/cop`],
+      ]) {
+        const { exitCode, stdout, stderr } = await run(s3, args);
+        expect([exitCode, stderr], `${args.join(" ")}: ${stdout}`).toEqual([
+          4,
+          expect.stringMatching(/source_missing/),
+        ]);
+      }
+      expect(await target.names()).toEqual(["one", "two"]);
+      expect(readFileSync(join(into, "kept"), "utf8")).toBe("kept");
+    });
+
+    test("a whole bucket that is empty is an empty tree, and a target prefix may be new", async () => {
+      const [empty, bucket] = [await s3.bucket(), await s3.bucket()];
+      await expectComplete(run(s3, ["copy", `s3://${empty}`, `s3://${bucket}/copy`]));
+      await s3Request(s3.server(), { method: "PUT", bucket, key: "data/one", body: "one" });
+      await expectComplete(run(s3, ["copy", `s3://${bucket}/data`, `s3://${bucket}/new`, "--dry-run"]));
+      await s3Request(s3.server(), { method: "PUT", bucket, key: "copy/extra", body: "extra" });
+      await expectComplete(run(s3, ["sync", `s3://${empty}`, `s3://${bucket}/copy`, "--delete"]));
+      expect(await treeOf(s3.server(), bucket, "copy").names()).toEqual([]);
+    });
+
     test("a bucket that is not there, and credentials that are wrong, are one line and an exit code", async () => {
       const source = tempDir("source");
       writeFileSync(join(source, "file"), "x");

@@ -47,7 +47,8 @@ export class S3Source implements Source {
     let isEmpty = after === null;
     for await (const page of pages) {
       signal.throwIfAborted();
-      isEmpty = false;
+      // A listing always has a page, be it an empty one.
+      if (page.length > 0) isEmpty = false;
       const entries: Entry[] = [];
       const problems: Problem[] = [];
       for (const listed of page) {
