@@ -37,11 +37,25 @@ export interface StoreChecksum {
   readonly parts: number | null;
 }
 
+/** What an object store keeps with an object beside its bytes: goes to another store as it is. */
+export interface ObjectMetadata {
+  /** How the bytes are to be served, by the names of HTTP in lower case: `content-type`, `cache-control` … */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The user's own, without the store's prefix; attributes that are kept there are among them. */
+  readonly user: Readonly<Record<string, string>>;
+  /** It says no more than the attributes, and what a store says of any object: without it nothing is lost. */
+  readonly isPlain: boolean;
+  /** The store keeps more than it told, or than can be sent again: that is lost on every target. */
+  readonly isPartial: boolean;
+}
+
 /** What an entry is right now. */
 export interface Observed {
   readonly entry: Entry;
   readonly xattrs: ExtendedAttributes | null;
   readonly checksum: StoreChecksum | null;
+  /** Absent where the source is no object store. */
+  readonly metadata?: ObjectMetadata;
 }
 
 /**
@@ -102,6 +116,7 @@ export type Loss =
   | "mtime"
   | "mtime_precision"
   | "xattrs"
+  | "metadata"
   | "hardlink"
   | "directory_attributes"
   | "sparse";

@@ -3,7 +3,7 @@ import type { Standing, Work } from "../model/chunk.ts";
 import type { Entry, ReadFrom } from "../model/entry.ts";
 import type { BytePath } from "../model/path.ts";
 import type { ItemLoss, RangeReceipts, Receipts } from "../model/task.ts";
-import type { BytesFrame, EndFrame, ExtendedAttributes, Frame, Loss, Observed } from "./source.ts";
+import type { BytesFrame, EndFrame, ExtendedAttributes, Frame, Loss, ObjectMetadata, Observed } from "./source.ts";
 
 /** A frame of the source; the last frame of each block carries the block's SHA-256 (computed while it was read). */
 export type DigestedFrame = (BytesFrame & { readonly block: number; readonly digest: Uint8Array | null }) | EndFrame;
@@ -74,9 +74,10 @@ export interface Target extends AsyncDisposable {
   /**
    * Makes the staging place of a large entry. Idempotent: the same entry gives the same place, or a fresh one that
    * replaces the old. With `repair`, a damaged published entry becomes the base of the new place.
+   * @param metadata what an object store as the source keeps with the entry
    * @returns an opaque word that later calls are given as `work.staging`
    */
-  prepare(work: Work, repair: boolean, signal: AbortSignal): Promise<string | null>;
+  prepare(work: Work, repair: boolean, signal: AbortSignal, metadata?: ObjectMetadata): Promise<string | null>;
   /**
    * Stores the frames of one chunk and confirms each block once it is durable, in order. Directories and symlinks of
    * the work are made too. Parent directories come into being as needed.

@@ -21,7 +21,7 @@ export async function prepare(role: WorkerRole, { task, items, work, signal }: A
   const entry = { ...item.entry, attributes: seen?.entry.attributes ?? item.entry.attributes };
   // A staging place was known before: this is a repair of what was found damaged.
   const repair = task.staging !== null;
-  const staging = await role.target.prepare({ ...work, items: [{ ...item, entry }] }, repair, signal);
+  const staging = await role.target.prepare({ ...work, items: [{ ...item, entry }] }, repair, signal, seen?.metadata);
   return { type: "prepared", staging };
 }
 

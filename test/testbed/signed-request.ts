@@ -62,7 +62,7 @@ function sign(access: S3Access, call: S3Call, body: Buffer): Record<string, stri
     call.method,
     pathOf(call),
     queryOf(call),
-    ...names.map((name) => `${name}:${(headers[name] ?? "").trim()}`),
+    ...names.map((name) => `${name}:${(headers[name] ?? "").trim().replaceAll(/ +/g, " ")}`),
     "",
     names.join(";"),
     headers["x-amz-content-sha256"],

@@ -1,6 +1,6 @@
 import { fchmodSync, fchownSync, futimesSync, lchownSync, lutimesSync } from "node:fs";
 import { type Attributes, type Entry, modifiedNs } from "../../model/entry.ts";
-import type { ExtendedAttributes, Loss } from "../../ports/source.ts";
+import type { ExtendedAttributes, Loss, ObjectMetadata } from "../../ports/source.ts";
 import { systemCode } from "./errors.ts";
 import { native } from "./native.ts";
 import type { FsPath } from "./root.ts";
@@ -28,6 +28,8 @@ function attempt(losses: Loss[], loss: Loss, set: () => void): void {
 export interface Wanted {
   readonly entry: Entry;
   readonly xattrs: ExtendedAttributes | null;
+  /** Of a store: nothing of it is kept beyond the attributes. */
+  readonly metadata?: ObjectMetadata | undefined;
   /** Bits that are added to the mode while the file is staged. */
   readonly extraMode: number;
 }
@@ -49,6 +51,7 @@ export function setAttributes(fd: number, path: FsPath, wanted: Wanted): readonl
     attempt(losses, "mode", () => fchmodSync(fd, attributes.mode | wanted.extraMode));
   }
   if (wanted.xattrs !== null && !writeXattrs(fd, path, wanted.xattrs)) losses.push("xattrs");
+  if (wanted.metadata?.isPlain === false) losses.push("metadata");
   // A directory without attributes of its own has no time either: a bucket's prefixes.
   if (attributes !== null || kind === "file") setTime(fd, modifiedNs(wanted.entry), losses);
   return losses;

@@ -122,7 +122,7 @@ export class Publisher {
     try {
       // Another worker's: whether its own has its place already is seen when it is renamed.
       if (!this.#isWritten(fstatSync(fd, { bigint: true }), staged)) return [];
-      const wanted = { entry: observed.entry, xattrs: observed.xattrs, extraMode: ownerRead };
+      const wanted = { ...observed, extraMode: ownerRead };
       const losses = setAttributes(fd, at, wanted);
       if (this.#durable) fsyncSync(fd);
       return losses;

@@ -31,11 +31,12 @@ export interface Structure {
 export function makeDirectory({ root, containment }: Structure, entry: Entry, observed: Observed): readonly Loss[] {
   if (entry.path !== "") assertContained(entry.path);
   containment.makeDirectory(entry.path);
-  if (observed.xattrs === null) return [];
+  const losses: Loss[] = observed.metadata?.isPlain === false ? ["metadata"] : [];
+  if (observed.xattrs === null) return losses;
   const at = root.at(entry.path);
   const fd = openSync(at, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    return writeXattrs(fd, at, observed.xattrs) ? [] : ["xattrs"];
+    return writeXattrs(fd, at, observed.xattrs) ? losses : [...losses, "xattrs"];
   } finally {
     closeSync(fd);
   }

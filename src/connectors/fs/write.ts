@@ -173,7 +173,7 @@ export class ChunkWriter {
     this.#partial = open;
     if (this.#isRange) return;
     if (!open.isFresh || open.end !== item.length || item.entry.sparse) ftruncateSync(open.fd, item.length);
-    const wanted = { entry: observed.entry, xattrs: observed.xattrs, extraMode: ownerRead };
+    const wanted = { ...observed, extraMode: ownerRead };
     this.#note(index, setAttributes(open.fd, this.#root.at(open.path), wanted));
   }
 

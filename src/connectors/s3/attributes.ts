@@ -13,6 +13,13 @@ const kindBits = { file: 0o100000, directory: 0o040000 } as const;
 const kindMask = 0o170000;
 const knownKinds = new Set([0, 0o010000, 0o020000, 0o040000, 0o060000, 0o100000, 0o120000, 0o140000]);
 
+const names = new Set(["mtime", "mode", "uid", "gid"]);
+
+/** @param name of user metadata */
+export function isAttribute(name: string): boolean {
+  return names.has(name);
+}
+
 export function metadataOf(attributes: Attributes | null, kind: EntryKind): Metadata {
   if (attributes === null) return {};
   const bits = kind === "directory" ? kindBits.directory : kindBits.file;

@@ -12,7 +12,8 @@ export interface Upload {
 
 export interface CreateUploadInput {
   readonly key: string;
-  readonly contentType?: string | undefined;
+  /** How the bytes are to be served: `content-type` and its like, in lower case. */
+  readonly contentHeaders?: Readonly<Record<string, string>> | undefined;
   /** Names without `x-amz-meta-`; printable ASCII. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly storageClass?: string | undefined;
@@ -64,10 +65,10 @@ export interface MultipartOperations {
 
 export function createMultipartOperations(caller: S3Caller): MultipartOperations {
   return {
-    async createMultipartUpload({ key, contentType, metadata, storageClass }, signal) {
+    async createMultipartUpload({ key, contentHeaders, metadata, storageClass }, signal) {
       const headers = {
+        ...contentHeaders,
         ...metadataHeaders(metadata),
-        "content-type": contentType,
         "x-amz-storage-class": storageClass,
         "x-amz-checksum-algorithm": "SHA256",
         "x-amz-checksum-type": "COMPOSITE",

@@ -23,7 +23,6 @@ export interface ObjectHead {
   /** HTTP date. */
   readonly lastModified: string | null;
   readonly versionId: string | null;
-  readonly contentType: string | null;
   readonly metadata: Readonly<Record<string, string>>;
   /** Of the whole object; a composite one ends in `-parts`. Absent where the store keeps none. */
   readonly checksums: Checksums;
@@ -54,7 +53,8 @@ export interface PutObjectInput extends Condition {
   readonly holdBodyMs?: number | undefined;
   /** SHA-256 of the body, 32 bytes. */
   readonly sha256: Uint8Array;
-  readonly contentType?: string | undefined;
+  /** How the bytes are to be served: `content-type` and its like, in lower case. */
+  readonly contentHeaders?: Readonly<Record<string, string>> | undefined;
   /** Names without `x-amz-meta-`; printable ASCII. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly storageClass?: string | undefined;
@@ -136,11 +136,11 @@ export function createObjectOperations(caller: S3Caller): ObjectOperations {
       }
     },
 
-    async putObject({ key, body, holdBodyMs, sha256, contentType, metadata, storageClass, ...condition }, signal) {
+    async putObject({ key, body, holdBodyMs, sha256, contentHeaders, metadata, storageClass, ...condition }, signal) {
       const headers = {
+        ...contentHeaders,
         ...metadataHeaders(metadata),
         ...conditionHeaders(condition),
-        "content-type": contentType,
         "x-amz-storage-class": storageClass,
       };
       return written(
@@ -187,7 +187,6 @@ function objectHead(
     bytes,
     lastModified: headers.get("last-modified") ?? null,
     versionId: headers.get("x-amz-version-id") ?? null,
-    contentType: headers.get("content-type") ?? null,
     metadata,
     checksums: checksumHeaders(headers),
     checksumType,

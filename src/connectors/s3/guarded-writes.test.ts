@@ -9,7 +9,8 @@ import { GuardedWrites } from "./guarded-writes.ts";
 
 const signal = new AbortController().signal;
 const body = Buffer.from("what is sent");
-const input = { key: "k", body, sha256: hash("sha256", body, "buffer"), metadata: { mtime: "1.5" } };
+const sent = { metadata: { mtime: "1.5" }, contentHeaders: { "content-type": "text/html", expires: "never" } };
+const input = { key: "k", body, sha256: hash("sha256", body, "buffer"), ...sent };
 const written = { etag: '"new"', versionId: null, checksumSha256: null };
 
 function refusal(code: ErrorCode, status: number, s3Code: string): S3Error {
@@ -22,7 +23,8 @@ const gone = refusal("upload_vanished", 404, "NoSuchUpload");
 
 function headOf(more: Partial<ObjectHead>): ObjectHead {
   const head = { etag: '"other"', bytes: body.length, versionId: null, metadata: { mtime: "1.5" }, checksums: {} };
-  return { ...head, checksumType: null, ...more } as ObjectHead;
+  const headers = new Map([["content-type", "text/html"]]);
+  return { ...head, headers, checksumType: null, ...more } as ObjectHead;
 }
 
 interface Store {
@@ -68,6 +70,10 @@ test.for([
   ["other bytes", headOf({ checksums: { sha256: hash("sha256", "other", "buffer").toString("base64") } })],
   ["other bytes, by the ETag", headOf({ etag: `"${hash("md5", "other")}"` })],
   ["the same bytes with other times", headOf({ etag: `"${hash("md5", body)}"`, metadata: { mtime: "2.5" } })],
+  [
+    "the same bytes of another type",
+    headOf({ etag: `"${hash("md5", body)}"`, headers: new Map([["content-type", "text/plain"]]) }),
+  ],
   ["bytes that nobody can tell", headOf({ etag: '"of-kms"' })],
   ["nothing any more", null],
 ] as const)("a refused write where there is %s leaves it, and is to be tried anew", async ([, head]) => {

@@ -12,10 +12,9 @@ import type { ObjectHead, PutObjectInput, WrittenObject } from "./client-objects
 import type { Condition } from "./client-shape.ts";
 import { type Completion, isMadeOf } from "./complete.ts";
 import { bareEtag, quotedEtag } from "./keys.ts";
+import type { Sent } from "./object-metadata.ts";
 
-export type GuardedPut = Pick<PutObjectInput, "key" | "body" | "sha256"> & {
-  readonly metadata: Readonly<Record<string, string>>;
-};
+export type GuardedPut = Pick<PutObjectInput, "key" | "body" | "sha256"> & Sent;
 
 export class GuardedWrites {
   readonly #client: S3Client;
@@ -97,15 +96,19 @@ function isRefusal(error: unknown, standing: Standing | undefined): error is God
 }
 
 /** By the SHA-256 that the store keeps, else by an ETag that is the MD5; and by all that was sent with the bytes. */
-function isBodyOf(head: ObjectHead, { body, sha256, metadata }: GuardedPut): boolean {
-  if (head.bytes !== body.length || !hasMetadata(head, metadata)) return false;
+function isBodyOf(head: ObjectHead, { body, sha256, ...sent }: GuardedPut): boolean {
+  if (head.bytes !== body.length || !wasSentWith(head, sent)) return false;
   const kept = head.checksums.sha256;
   if (kept !== undefined && head.checksumType !== "COMPOSITE") return kept === Buffer.from(sha256).toString("base64");
   return bareEtag(head.etag ?? "") === hash("md5", body);
 }
 
-function hasMetadata(head: ObjectHead, metadata: Readonly<Record<string, string>>): boolean {
-  return Object.entries(metadata).every(([name, value]) => head.metadata[name.toLowerCase()] === value);
+function wasSentWith(head: ObjectHead, { metadata, contentHeaders }: Sent): boolean {
+  return (
+    Object.entries(metadata).every(([name, value]) => head.metadata[name.toLowerCase()] === value) &&
+    // Not every store keeps all of these.
+    Object.entries(contentHeaders).every(([name, value]) => (head.headers.get(name) ?? value) === value)
+  );
 }
 
 /** The source is looked at once more before the next try: it alone says whether what was to be written is still right. */

@@ -6,6 +6,7 @@ import type { CompletedPart, Upload } from "./client-multipart.ts";
 import type { WrittenObject } from "./client-objects.ts";
 import type { Flight } from "./flight.ts";
 import type { GuardedWrites } from "./guarded-writes.ts";
+import type { Sent } from "./object-metadata.ts";
 
 /** One block of an item; `block` counts from the item's first. */
 export interface Block {
@@ -36,9 +37,9 @@ export class PackedUpload {
     this.#parts = parts;
   }
 
-  create(metadata: Readonly<Record<string, string>>): void {
+  create(sent: Sent): void {
     const { client, key, signal } = this.#parts;
-    this.#upload = client.createMultipartUpload({ key, metadata }, signal);
+    this.#upload = client.createMultipartUpload({ key, ...sent }, signal);
     // Met by the parts and by the end.
     this.#upload.catch(() => undefined);
   }
@@ -48,10 +49,10 @@ export class PackedUpload {
     else await this.#send(block);
   }
 
-  /** Where the attributes came with the end only. */
-  async createLate(metadata: Readonly<Record<string, string>>): Promise<void> {
+  /** Where what is sent with the bytes came with their end only. */
+  async createLate(sent: Sent): Promise<void> {
     if (this.#upload !== null) return;
-    this.create(metadata);
+    this.create(sent);
     const held = this.#held;
     this.#held = [];
     for (const block of held) await this.#send(block);

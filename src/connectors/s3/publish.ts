@@ -114,6 +114,7 @@ function lossesOf({ entry }: Item, observed: Observed | null): readonly Loss[] {
     if (now.mtimeNs !== entry.attributes.mtimeNs) losses.push("mtime");
   }
   if ((observed?.xattrs?.size ?? 0) > 0) losses.push("xattrs");
+  if (observed?.metadata?.isPartial === true) losses.push("metadata");
   if (entry.sparse) losses.push("sparse");
   return losses;
 }

@@ -19,6 +19,7 @@ import { pagesOfList, readKeyList } from "./files-from.ts";
 import { quotedEtag, type Root } from "./keys.ts";
 import { Lister } from "./list.ts";
 import { headEntry, storeChecksum } from "./object-entry.ts";
+import { objectMetadata } from "./object-metadata.ts";
 
 /** Small steps for whoever limits the rate. */
 const frameBytes = 2 ** 20;
@@ -91,6 +92,7 @@ export class S3Source implements Source {
       entry: { ...seen, version: pinned(entry.version, seen.version) },
       xattrs: null,
       checksum: storeChecksum(head),
+      metadata: objectMetadata(head, "file"),
     };
   }
 
@@ -190,7 +192,12 @@ export class S3Source implements Source {
     const head = key === null ? null : await this.#client.headObject({ key }, signal);
     if (head !== null) {
       const seen = headEntry(entry.path, "directory", head);
-      return { entry: { ...seen, version: pinned(entry.version, seen.version) }, xattrs: null, checksum: null };
+      return {
+        entry: { ...seen, version: pinned(entry.version, seen.version) },
+        xattrs: null,
+        checksum: null,
+        metadata: objectMetadata(head, "directory"),
+      };
     }
     const page = await this.#client.listObjectsV2({ prefix: key ?? undefined, maxKeys: 1 }, signal);
     if (page.objects.length === 0) return null;
@@ -205,7 +212,12 @@ export class S3Source implements Source {
 
 function observedOf(entry: Entry, head: ObjectHead): Observed {
   const seen = headEntry(entry.path, "file", head);
-  return { entry: { ...entry, attributes: seen.attributes }, xattrs: null, checksum: storeChecksum(head) };
+  return {
+    entry: { ...entry, attributes: seen.attributes },
+    xattrs: null,
+    checksum: storeChecksum(head),
+    metadata: objectMetadata(head, "file"),
+  };
 }
 
 /** A listing names no version ids: the same ETag is the version that was pinned. */

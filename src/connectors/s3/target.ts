@@ -10,6 +10,7 @@ import type { Standing, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
+import type { ObjectMetadata } from "../../ports/source.ts";
 import type {
   Acceptance,
   DigestedFrame,
@@ -21,12 +22,12 @@ import type {
   WriteReceipt,
 } from "../../ports/target.ts";
 import { accepts } from "./accept.ts";
-import { metadataOf } from "./attributes.ts";
 import { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
 import { GuardedWrites } from "./guarded-writes.ts";
 import type { Root } from "./keys.ts";
 import { amazonLimits, partBytes, type S3Limits } from "./limits.ts";
+import { sentWith } from "./object-metadata.ts";
 import { publish } from "./publish.ts";
 import { readBack } from "./read-back.ts";
 import { stagingOf, stagingWord } from "./staging.ts";
@@ -61,12 +62,12 @@ export class S3Target implements Target {
     return accepts(this.#root, entry, this.#limits);
   }
 
-  async prepare(work: Work, repair: boolean, signal: AbortSignal): Promise<string | null> {
+  async prepare(work: Work, repair: boolean, signal: AbortSignal, metadata?: ObjectMetadata): Promise<string | null> {
     const { entry } = must(work.items[0], "a head has one item");
     const key = this.#root.key(entry.path);
     if (work.staging !== null && (await this.#isThere(key, work.staging, repair, signal))) return work.staging;
     const { uploadId } = await this.#client.createMultipartUpload(
-      { key, metadata: metadataOf(entry.attributes, entry.kind) },
+      { key, ...sentWith(entry.attributes, entry.kind, metadata) },
       signal,
     );
     return stagingWord(uploadId, repair);

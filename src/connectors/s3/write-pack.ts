@@ -3,13 +3,13 @@ import { blockCount, blockStarts, type Item, type Standing, type Work } from "..
 import type { ItemLoss } from "../../model/task.ts";
 import type { BytesFrame, EndFrame, Loss, Observed } from "../../ports/source.ts";
 import type { BlockReceipt, DigestedFrame, Refusal, WriteListener, WriteReceipt } from "../../ports/target.ts";
-import { metadataOf } from "./attributes.ts";
 import type { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
 import { isGone, isOfEntry, isOvertaken, objectVanished } from "./errors.ts";
 import { Flight } from "./flight.ts";
 import type { GuardedWrites } from "./guarded-writes.ts";
 import type { Root } from "./keys.ts";
+import { type Sent, sentWith } from "./object-metadata.ts";
 import { type Block, PackedUpload } from "./packed-upload.ts";
 import { objectTag } from "./tags.ts";
 
@@ -124,8 +124,9 @@ export class PackWriter {
       sizeBytes: entry.sizeBytes,
       standing,
     });
-    // A source that knows the attributes only at the end lets the parts wait for them.
-    if (entry.attributes !== null) upload.create(metadataOf(entry.attributes, entry.kind));
+    // What a store keeps with its objects comes at the end, and attributes may: then the parts wait for that.
+    if (entry.attributes !== null && entry.version.kind !== "object")
+      upload.create(sentWith(entry.attributes, entry.kind, undefined));
     this.#uploads.add(upload);
     return upload;
   }
@@ -156,18 +157,18 @@ export class PackWriter {
     const { observed } = end;
     this.#note(index, item, observed);
     const { entry } = item;
-    const metadata = metadataOf(observed.entry.attributes ?? entry.attributes, entry.kind);
-    if (entry.kind === "directory") return this.#launch(index, 0, () => this.#putMarker(item, metadata));
+    const sent = sentWith(observed.entry.attributes ?? entry.attributes, entry.kind, observed.metadata);
+    if (entry.kind === "directory") return this.#launch(index, 0, () => this.#putMarker(item, sent));
     if (entry.kind !== "file" || open === null) return;
     const first = this.#starts[index] as number;
     const last = (this.#starts[index + 1] as number) - 1;
     if (open.isTail)
       return this.#launch(index, 0, async () => [{ block: last, tag: await this.#tagOfPublished(item) }]);
-    if (open.upload !== null) return this.#finishUpload(index, open.upload, { metadata, first, last });
+    if (open.upload !== null) return this.#finishUpload(index, open.upload, { sent, first, last });
     const { body, sha256 } = must(open.only, "a file that was read has its block");
     const key = this.#root.key(entry.path);
     await this.#launch(index, body.length, async () => {
-      const input = { key, body, sha256, metadata };
+      const input = { key, body, sha256, ...sent };
       const written = await this.#writes.put(input, this.#standing.get(index), this.#signal);
       this.#buffers.give(body);
       return [{ block: first, tag: objectTag(written) }];
@@ -177,13 +178,9 @@ export class PackWriter {
   async #finishUpload(
     index: number,
     upload: PackedUpload,
-    {
-      metadata,
-      first,
-      last,
-    }: { readonly metadata: Readonly<Record<string, string>>; readonly first: number; readonly last: number },
+    { sent, first, last }: { readonly sent: Sent; readonly first: number; readonly last: number },
   ): Promise<void> {
-    await upload.createLate(metadata);
+    await upload.createLate(sent);
     await this.#launch(index, 0, async () => {
       const tag = objectTag(await upload.complete());
       this.#uploads.delete(upload);
@@ -209,10 +206,10 @@ export class PackWriter {
     });
   }
 
-  async #putMarker({ entry }: Item, metadata: Readonly<Record<string, string>>): Promise<readonly BlockReceipt[]> {
+  async #putMarker({ entry }: Item, sent: Sent): Promise<readonly BlockReceipt[]> {
     const key = this.#root.keyOrNull(entry.path, true);
     if (key !== null)
-      await this.#client.putObject({ key, body: emptyBody, sha256: emptySha256, metadata }, this.#signal);
+      await this.#client.putObject({ key, body: emptyBody, sha256: emptySha256, ...sent }, this.#signal);
     return [];
   }
 
@@ -231,6 +228,7 @@ export class PackWriter {
   #note(item: number, { entry }: Item, observed: Observed): void {
     const losses: Loss[] = [];
     if (observed.xattrs !== null && observed.xattrs.size > 0) losses.push("xattrs");
+    if (observed.metadata?.isPartial === true) losses.push("metadata");
     if (entry.kind === "directory" && this.#root.keyOrNull(entry.path, true) === null && entry.attributes !== null)
       losses.push("directory_attributes");
     if (entry.sparse) losses.push("sparse");
