@@ -141,4 +141,6 @@ export interface ReadBackRequest {
   readonly skip: ReadonlySet<number>;
   /** Read the published entry even where a staging place still exists. */
   readonly published: boolean;
+  /** The bytes themselves are asked for: a digest that the store keeps is no answer. False when absent. */
+  readonly wantsBytes?: boolean;
 }

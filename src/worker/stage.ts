@@ -122,6 +122,7 @@ export async function digestWhole(role: WorkerRole, { task, items, work, signal 
     receipts: task.receipts ?? noReceipts,
     skip: new Set<number>(),
     published: role.target.publishFirst,
+    wantsBytes: true,
   };
   for await (const frame of role.target.readBack(request, signal)) {
     if ("end" in frame) {
@@ -142,6 +143,7 @@ export async function digestWhole(role: WorkerRole, { task, items, work, signal 
     filled = 0;
     running = createHash("sha256");
   }
+  if (block * 32 !== expected.length) return damaged(item, `ended after ${block} of ${expected.length / 32} blocks`);
   const sha256 = whole.digest();
   const error = (await expectation?.objection(sha256)) ?? null;
   // It starts anew, or is given up: either way nobody will publish these bytes.

@@ -8,6 +8,7 @@ import type { S3RequestLine } from "./s3-exchange.ts";
  * - `truncate`: the answer ends after so many bytes of its body, by closing the connection
  * - `stall`: no answer until `release()`, then it goes on as if nothing had been; or until the client gives up
  * - `error_in_200`: status 200 with an `<Error>` body, as S3 may do for complete and copy
+ * - `answer`: status 200 with this XML, as a store would give it that can do what the server cannot; it is not asked
  * - `corrupt`: one bit of the body at `offset` is flipped, on its way to the server or back; lengths stay
  */
 export type Fault =
@@ -16,6 +17,7 @@ export type Fault =
   | { readonly kind: "truncate"; readonly afterBytes: number }
   | { readonly kind: "stall"; readonly forwarded: boolean }
   | { readonly kind: "error_in_200"; readonly code: string; readonly forwarded: boolean }
+  | { readonly kind: "answer"; readonly xml: (request: S3RequestLine) => string }
   | { readonly kind: "corrupt"; readonly body: "request" | "response"; readonly offset: number };
 
 export const slowDown = { kind: "status", status: 503, code: "SlowDown" } as const satisfies Fault;

@@ -139,6 +139,10 @@ async function pass(passage: Passage): Promise<void> {
       await lose(passage, fault.forwarded === true);
       rule.strike();
       return answerError(passage, fault.status, fault.code);
+    case "answer":
+      await lose(passage, false);
+      rule.strike();
+      return answerXml(passage, 200, fault.xml(exchange));
     case "error_in_200":
       await lose(passage, fault.forwarded);
       rule.strike();
@@ -166,8 +170,13 @@ async function lose(passage: Passage, isForwarded: boolean): Promise<void> {
   for await (const part of passage.request) passage.exchange.requestBytes += (part as Buffer).length;
 }
 
-function answerError({ exchange, response }: Passage, status: number, code: string): void {
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>planted by the test</Message><RequestId>planted</RequestId></Error>`;
+function answerError(passage: Passage, status: number, code: string): void {
+  const error = `<Error><Code>${code}</Code><Message>planted by the test</Message><RequestId>planted</RequestId></Error>`;
+  answerXml(passage, status, error);
+}
+
+function answerXml({ exchange, response }: Passage, status: number, root: string): void {
+  const body = `<?xml version="1.0" encoding="UTF-8"?>\n${root}`;
   exchange.status = status;
   exchange.responseBytes = body.length;
   response.writeHead(status, { "content-type": "application/xml", "content-length": String(body.length) });

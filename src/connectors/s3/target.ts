@@ -87,7 +87,7 @@ export class S3Target implements Target {
   }
 
   readBack(request: ReadBackRequest, signal: AbortSignal): AsyncIterable<StoredFrame> {
-    const byChecksum = this.#options.verify === "checksum";
+    const byChecksum = this.#options.verify === "checksum" && request.wantsBytes !== true;
     return readBack({ client: this.#client, root: this.#root, buffers: this.#buffers, byChecksum }, request, signal);
   }
 
