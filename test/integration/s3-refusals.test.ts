@@ -5,6 +5,7 @@ import { createS3Client } from "../../src/connectors/s3/client.ts";
 import { namesVanishedUploads } from "../../src/connectors/s3/vanished-upload.ts";
 import { godwit } from "../testbed/program.ts";
 import { awsEnv } from "../testbed/servers.ts";
+import { s3Request } from "../testbed/signed-request.ts";
 import { describeOnServers } from "../testbed/suites.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 
@@ -44,3 +45,31 @@ describeOnServers(
   },
   { servers: ["s3s"] },
 );
+
+describeOnServers("credentials that may list below one prefix alone", (s3) => {
+  test("copy keys of any text, from there and to there", async () => {
+    const [bucket, proxy] = [await s3.bucket(), await s3.proxy()];
+    const names = ["a b", "a+b", "a%20b", "é"];
+    for (const name of names)
+      await s3Request(s3.server(), { method: "PUT", bucket, key: `data/${name}`, body: `content of ${name}` });
+    // As the condition `StringLike: { "s3:prefix": "data/*" }` of a policy.
+    const denied = proxy.fail({
+      operation: "ListObjectsV2",
+      when: ({ query }) => query.get("prefix")?.startsWith("data/") !== true,
+      fault: { kind: "status", status: 403, code: "AccessDenied" },
+    });
+    const [into, state] = [tempDir("into"), tempDir("state")];
+    for (const [from, to] of [
+      [`s3://${bucket}/data`, into],
+      [into, `s3://${bucket}/data/again`],
+    ] as const) {
+      const end = await godwit(["copy", from, to, "--plain"], { state, env: awsEnv(proxy) });
+      expect(end.exitCode, `${end.stdout}${end.stderr}`).toBe(0);
+    }
+    for (const name of names) {
+      const { body } = await s3Request(s3.server(), { method: "GET", bucket, key: `data/again/${name}` });
+      expect(body.toString()).toBe(`content of ${name}`);
+    }
+    expect(denied.hits).toBe(0);
+  });
+});

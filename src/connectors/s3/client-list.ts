@@ -86,7 +86,8 @@ export function createBucketOperations(caller: S3Caller, readListed: ReadListed)
       const request: S3Request = { operation: "ListObjectsV2", method: "GET", key: null, query };
       const { root } = await caller.xml(request, "ListBucketResult", signal);
       const page = understood(caller, request, () => readPage(root));
-      const decode = await readListed(root, [...page.objects.map(({ key }) => key), ...page.commonPrefixes], signal);
+      const texts = [...page.objects.map(({ key }) => key), ...page.commonPrefixes];
+      const decode = await readListed({ root, prefix, texts }, signal);
       if (decode === null) return page;
       return understood(caller, request, () => ({
         objects: page.objects.map((object) => ({ ...object, key: decode(object.key) })),

@@ -65,8 +65,8 @@ export function createUploadListing(caller: S3Caller, readListed: ReadListed): U
       const request: S3Request = { operation: "ListMultipartUploads", method: "GET", key: null, query };
       const { root } = await caller.xml(request, "ListMultipartUploadsResult", signal);
       const keys = childrenNamed(root, "Upload").map((upload) => childText(upload, "Key") ?? "");
-      const decode =
-        (await readListed(root, [...keys, childText(root, "NextKeyMarker") ?? ""], signal)) ?? ((text: string) => text);
+      const texts = [...keys, childText(root, "NextKeyMarker") ?? ""];
+      const decode = (await readListed({ root, prefix, texts }, signal)) ?? ((text: string) => text);
       return understood(caller, request, () => {
         const uploads = childrenNamed(root, "Upload").map((upload) => ({
           key: decode(required(upload, "Key")),
