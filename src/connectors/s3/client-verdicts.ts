@@ -14,7 +14,7 @@ export const verdicts: ReadonlyMap<string, Verdict> = new Map(
     [
       "store_busy",
       "retry",
-      "It is asked again, more slowly. If it lasts, lower --lanes or a limit.",
+      "It is asked again, more slowly. If it lasts, lower --workers or a limit.",
       "SlowDown ServiceUnavailable TooManyRequests Throttling ThrottlingException RequestLimitExceeded Busy SlowDownRead SlowDownWrite XMinioServerNotInitialized",
     ],
     [
