@@ -51,7 +51,11 @@ test("the digest of a whole entry asks for its bytes, also of a target that woul
 
 test.for([0, 1, 2])("a target that ends after %i of 3 blocks gives no digest of the whole", async (count) => {
   const found = await digest(() => [...whole.slice(0, count), end]);
-  expect(found).toMatchObject({ type: "digested", sha256: "", error: { code: "digest_mismatch", disposition: "retry" } });
+  expect(found).toMatchObject({
+    type: "digested",
+    sha256: "",
+    error: { code: "digest_mismatch", disposition: "retry" },
+  });
 });
 
 test("a target that ends within a block gives no digest of the whole", async () => {

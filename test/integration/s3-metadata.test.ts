@@ -22,7 +22,7 @@ const rich: Readonly<Record<string, string>> = {
   "cache-control": "max-age=60",
   "content-encoding": "gzip",
   expires: "Thu, 01 Dec 2044 16:00:00 GMT",
-  "x-amz-meta-owner-team": "billing, \"A\"",
+  "x-amz-meta-owner-team": 'billing, "A"',
   "x-amz-meta-mtime": "1500000000.5",
 };
 
@@ -97,7 +97,13 @@ describeOnServers("what a store keeps beside the bytes", (s3) => {
     const more = { "x-amz-website-redirect-location": "/elsewhere", "x-amz-tagging": "colour=red" };
     for (const [key, bytes] of Object.entries(sizes)) {
       const headers = { "content-type": "text/css", ...more };
-      await s3Request(s3.server(), { method: "PUT", bucket, key: `one/${key}`, body: Buffer.alloc(bytes, key), headers });
+      await s3Request(s3.server(), {
+        method: "PUT",
+        bucket,
+        key: `one/${key}`,
+        body: Buffer.alloc(bytes, key),
+        headers,
+      });
     }
     const lost = await copy(s3, [`s3://${bucket}/one`, `s3://${bucket}/two`]);
     expect(lost).toEqual(new Map(Object.keys(sizes).map((key) => [key, ["metadata"]])));

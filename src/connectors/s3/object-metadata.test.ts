@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import type { ObjectHead } from "./client-objects.ts";
 import { objectMetadata, sentWith } from "./object-metadata.ts";
 
-function headOf(headers: Readonly<Record<string, string>>, metadata: Readonly<Record<string, string>> = {}): ObjectHead {
+function headOf(
+  headers: Readonly<Record<string, string>>,
+  metadata: Readonly<Record<string, string>> = {},
+): ObjectHead {
   return { headers: new Map(Object.entries(headers)), metadata } as unknown as ObjectHead;
 }
 
