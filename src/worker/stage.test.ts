@@ -25,9 +25,17 @@ const entry = {
 const item: Item = { entry, offset: 0, length: bytes.length, blockBytes, compare: false };
 const end: StoredFrame = { item: 0, end: { outcome: "read", observed: { entry, xattrs: null, checksum: null } } };
 
-function digest(frames: (request: ReadBackRequest) => readonly StoredFrame[]): ReturnType<typeof digestWhole> {
-  const work: Work = { jobId: "job", chunkId: 1, kind: "head", items: [item], staging: "upload" };
-  const range = { chunkId: 2, offset: 0, length: bytes.length, receipts: { count: 3, digests, tags: null } };
+function digest(
+  frames: (request: ReadBackRequest) => readonly StoredFrame[],
+  { length, digests: expected }: { readonly length: number; readonly digests: Buffer } = {
+    length: bytes.length,
+    digests,
+  },
+): ReturnType<typeof digestWhole> {
+  const items = [{ ...item, length }];
+  const work: Work = { jobId: "job", chunkId: 1, kind: "head", items, staging: "upload" };
+  const receipts = { count: expected.length / 32, digests: expected, tags: null };
+  const range = { chunkId: 2, offset: 0, length, receipts };
   const task = { kind: "head", stage: "digest", receipts: noReceipts, ranges: [range] } as unknown as Task;
   const readBack = async function* (request: ReadBackRequest): AsyncGenerator<StoredFrame> {
     yield* frames(request);
@@ -35,7 +43,7 @@ function digest(frames: (request: ReadBackRequest) => readonly StoredFrame[]): R
   const target = { publishFirst: true, readBack } as unknown as Target;
   const role = { target, meter: new Meter(), evidence: null } as unknown as WorkerRole;
   const signal = new AbortController().signal;
-  const assignment: Assignment = { task, items: [item], work, skip: new Set(), onProgress: () => {}, signal };
+  const assignment: Assignment = { task, items, work, skip: new Set(), onProgress: () => {}, signal };
   return digestWhole(role, assignment);
 }
 
@@ -62,4 +70,9 @@ test("a target that ends within a block gives no digest of the whole", async () 
   const cut: StoredFrame = { item: 0, offset: 8, bytes: bytes.subarray(8, 9) };
   const found = await digest(() => [...whole.slice(0, 2), cut, end]);
   expect(found).toMatchObject({ type: "digested", sha256: "", error: { code: "digest_mismatch" } });
+});
+
+test("an entry that became empty has a digest too", async () => {
+  const found = await digest(() => [end], { length: 0, digests: hash("sha256", "", "buffer") });
+  expect(found).toMatchObject({ type: "digested", sha256: hash("sha256", ""), error: null });
 });

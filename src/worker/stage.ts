@@ -143,6 +143,8 @@ export async function digestWhole(role: WorkerRole, { task, items, work, signal 
     filled = 0;
     running = createHash("sha256");
   }
+  // An entry that has become empty has one block, and no frame of it.
+  if (item.length === 0 && running.digest().equals(expected)) block = 1;
   if (block * 32 !== expected.length) return damaged(item, `ended after ${block} of ${expected.length / 32} blocks`);
   const sha256 = whole.digest();
   const error = (await expectation?.objection(sha256)) ?? null;
