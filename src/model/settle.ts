@@ -5,7 +5,7 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import { blockStarts, ended, type Item, type Place, type Stage } from "./chunk.ts";
 import { noEffects, attemptsMax, type ChunkView, type Effects } from "./effects.ts";
-import { isProven, type Outcome } from "./entry.ts";
+import { isProven, type Outcome, outcomes } from "./entry.ts";
 import { addCounters, type CounterName, type Counters } from "./job.ts";
 import type { ItemEnding, NewChunk } from "./task.ts";
 
@@ -188,13 +188,21 @@ function nextTry(row: ChunkView, ending: ItemEnding): Item {
   return { ...item, entry, length, blockBytes: ending.nowBlockBytes ?? item.blockBytes, standing: undefined };
 }
 
+/** Thousands of ends are mostly alike: summed per outcome, so that no object is made for each. */
 function countEndings(items: readonly Item[], endings: readonly ItemEnding[]): Counters {
-  let counters: Counters = {};
-  for (const ending of endings) {
-    if (ending.again) continue;
-    const bytes = items[ending.item]?.entry.sizeBytes ?? 0;
-    counters = addCounters(counters, outcomeCounters(ending.outcome, 1, bytes));
+  const entries = outcomes.map(() => 0);
+  const bytes = outcomes.map(() => 0);
+  for (const { again, outcome, item } of endings) {
+    if (again) continue;
+    const at = outcomes.indexOf(outcome);
+    entries[at] = (entries[at] ?? 0) + 1;
+    bytes[at] = (bytes[at] ?? 0) + (items[item]?.entry.sizeBytes ?? 0);
   }
+  let counters: Counters = {};
+  outcomes.forEach((outcome, at) => {
+    if (entries[at] === 0) return;
+    counters = addCounters(counters, outcomeCounters(outcome, entries[at] ?? 0, bytes[at] ?? 0));
+  });
   return counters;
 }
 
