@@ -68,6 +68,8 @@ export function orderKey(path: BytePath, isDirectory: boolean): BytePath {
 /** True for a relative path of plain segments: what may be joined to a root directory without leaving it. */
 export function isContained(path: BytePath): boolean {
   if (path === "" || path.includes("\0")) return false;
+  // A name like most: one segment, which is no dot.
+  if (!path.includes("/")) return path !== "." && path !== "..";
   for (const segment of path.split("/")) {
     if (segment === "" || segment === "." || segment === "..") return false;
   }

@@ -32,7 +32,7 @@ import type {
   WriteListener,
   WriteReceipt,
 } from "../../ports/target.ts";
-import { accepts } from "./accept.ts";
+import { Acceptor } from "./accept.ts";
 import { Containment } from "./contain.ts";
 import { conflict, isMissing, systemCode, writeError } from "./errors.ts";
 import { Flush, syncDirectories } from "./flush.ts";
@@ -55,6 +55,7 @@ export class FsTarget implements Target {
   readonly publishFirst = false;
   readonly #root: Root;
   readonly #options: OpenOptions;
+  readonly #acceptor: Acceptor;
   readonly #containment: Containment;
   readonly #readBack: ReadBack;
   readonly #publisher: Publisher;
@@ -64,6 +65,7 @@ export class FsTarget implements Target {
     this.location = root.location;
     this.#root = root;
     this.#options = options;
+    this.#acceptor = new Acceptor(root);
     this.#containment = new Containment(root, options.seals === false ? usualMode : undefined);
     this.#identities = new Identities(root);
     const durable = options.durability === "fsync";
@@ -80,7 +82,7 @@ export class FsTarget implements Target {
   }
 
   accepts(entry: Entry): Acceptance {
-    return accepts(this.#root, entry);
+    return this.#acceptor.accepts(entry);
   }
 
   async prepare(work: Work, repair: boolean, signal: AbortSignal): Promise<string | null> {
