@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { sampleSpec } from "../../test/report/sample-store.ts";
 import type { Entry } from "../model/entry.ts";
 import type { JobSpec } from "../model/job.ts";
 import { type BytePath, orderKey } from "../model/path.ts";
@@ -11,24 +12,15 @@ const pageLength = 1_000;
 const clock: Clock = { now: () => 0, monotonicMs: () => 0, sleep: () => Promise.resolve() };
 
 const spec: JobSpec = {
+  ...sampleSpec,
   kind: "sync",
   source: "file:///source",
   target: "file:///target",
-  include: [],
   exclude: [],
-  filesFrom: null,
   compare: "mtime",
-  links: "preserve",
-  durability: "fsync",
-  verify: "readback",
-  sourceEvidence: { type: "none" },
-  fileDigest: false,
-  reconcile: false,
   delete: true,
-  maxDelete: null,
   chunkBytes: 1 << 20,
-  s3: { endpoint: null, region: null, pathStyle: false, profile: null },
-  traits: { kind: "sync", prehash: false, reconcile: false, wholeDigest: false, publishFirst: false },
+  traits: { ...sampleSpec.traits, kind: "sync", publishFirst: false },
 };
 
 function file(path: string): Entry {

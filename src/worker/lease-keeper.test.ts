@@ -1,32 +1,19 @@
 import { expect, test } from "vitest";
 import { SimProcess } from "../../test/simulation/sim-process.ts";
 import { SimTime } from "../../test/simulation/sim-time.ts";
+import { sampleTask } from "../../test/testbed/sample-task.ts";
 import { Bell } from "../base/bell.ts";
 import { toGodwitError } from "../base/errors.ts";
 import type { Lease } from "../model/chunk.ts";
 import { Meter } from "../model/meter.ts";
-import { noReceipts, type Task, type TaskResult } from "../model/task.ts";
+import type { Task, TaskResult } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store } from "../ports/store.ts";
 import { claimLoop } from "./claim-loop.ts";
 import { LeaseKeeper, leaseMs } from "./lease-keeper.ts";
 
 function taskOf(chunkId: number, epoch: number): Task {
-  return {
-    jobId: "job-1",
-    chunkId,
-    kind: "pack",
-    stage: "transfer",
-    lease: { chunkId, worker: `lane-${epoch}`, epoch, expiresAt: 0 },
-    items: new Uint8Array(0),
-    staging: null,
-    receipts: noReceipts,
-    endings: [],
-    prehash: null,
-    attempt: 0,
-    withheldBy: 0,
-    ranges: null,
-  };
+  return { ...sampleTask, chunkId, lease: { chunkId, worker: `lane-${epoch}`, epoch, expiresAt: 0 } };
 }
 
 const ignore = (): void => {};

@@ -1,6 +1,8 @@
 /** The fs connector as the contract sees it, with two directories of its own for each place. */
 import { pathToFileURL } from "node:url";
 import { fsConnector } from "../../src/connectors/fs/connector.ts";
+import { xattrsSupported } from "../../src/connectors/fs/xattrs.ts";
+import { serversRequired } from "../testbed/tools.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { treeOf } from "./fs-tree.ts";
 import type { ContractPlace, ContractSubject } from "./place.ts";
@@ -32,7 +34,7 @@ export const fsSubject: ContractSubject = {
     directories: true,
     symlinks: true,
     hardLinks: true,
-    xattrs: true,
+    xattrs: xattrsSupported || serversRequired(),
     attributes: true,
     plainSegments: true,
     absence: true,

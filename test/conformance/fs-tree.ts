@@ -1,8 +1,8 @@
 import * as fs from "node:fs";
-import { setAttributeSync } from "fs-xattr";
 import { native } from "../../src/connectors/fs/native.ts";
 import { Root } from "../../src/connectors/fs/root.ts";
 import { type BytePath, joinPath, parentPath, pathToBytes, rootPath } from "../../src/model/path.ts";
+import { setXattr } from "../testbed/xattrs.ts";
 import type { Tree } from "./place.ts";
 
 /** A directory as any other program sees it. */
@@ -22,8 +22,7 @@ export function treeOf(directory: string): Tree {
       inParent(path);
       const at = root.at(path);
       fs.writeFileSync(at, bytes);
-      for (const [name, value] of options.xattrs ?? [])
-        setAttributeSync(`${directory}/${path}`, name, Buffer.from(value));
+      for (const [name, value] of options.xattrs ?? []) setXattr(`${directory}/${path}`, name, value);
       if (options.mode !== undefined) fs.chmodSync(at, options.mode);
       if (options.mtimeNs === undefined) return;
       const fd = fs.openSync(at, "r");

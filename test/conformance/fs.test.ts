@@ -1,4 +1,8 @@
 import { connectorContract } from "./connector-contract.ts";
+import { describeWithTools } from "../testbed/suites.ts";
 import { fsSubject } from "./fs-subject.ts";
 
 connectorContract(fsSubject);
+
+// Its cases are left out where the package is absent: this says so, and how to get it.
+if (!fsSubject.capabilities.xattrs) describeWithTools("fs: extended attributes", ["fs-xattr"], () => undefined);

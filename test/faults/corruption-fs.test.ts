@@ -3,23 +3,14 @@
  * again. Invariant 2. Godwit's own digests are never touched: the damage is on the disk.
  */
 import { execFileSync } from "node:child_process";
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { VerdictRecord } from "../../src/ports/store.ts";
 import { godwit } from "../testbed/program.ts";
 import { type JobState, jobState, openStateOf } from "../testbed/job-state.ts";
+import { flipBit, type Place } from "../testbed/place.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { fingerprint, makeTree, seededBytes } from "../testbed/trees.ts";
 import type { CrashPoint } from "./crash-store.ts";
@@ -27,12 +18,6 @@ import type { CrashPoint } from "./crash-store.ts";
 const MiB = 2 ** 20;
 const crashMain = fileURLToPath(new URL("./crash-main.ts", import.meta.url));
 const options = ["--chunk-size", "16MiB", "--workers", "2"] as const;
-
-interface Place {
-  readonly source: string;
-  readonly target: string;
-  readonly state: string;
-}
 
 function newPlace(): Place {
   const source = tempDir("source");
@@ -50,16 +35,6 @@ async function crash(
     script: [crashMain],
   });
   expect(killed.signal, killed.stderr).toBe("SIGKILL");
-}
-
-/** Flips one bit in place, keeping the length. */
-function flip(path: string, offset: number): void {
-  const fd = openSync(path, "r+");
-  const byte = Buffer.alloc(1);
-  readSync(fd, byte, 0, 1, offset);
-  byte.writeUInt8(byte.readUInt8(0) ^ 0x10, 0);
-  writeSync(fd, byte, 0, 1, offset);
-  closeSync(fd);
 }
 
 /** Transfers of ranges and packs that ended well, in all runs. */
@@ -95,7 +70,7 @@ describe("damage at rest on the target", () => {
     expect(partial, "the large file is staged").toBeDefined();
     const before = await jobState(place.state);
     const waiting = before.chunks.find((chunk) => chunk.kind === "range" && chunk.stage === "verify");
-    flip(join(place.target, partial as string), (waiting?.offset ?? 0) + 5 * MiB);
+    flipBit(join(place.target, partial as string), (waiting?.offset ?? 0) + 5 * MiB);
     expect(waiting, "a range was not yet read back").toBeDefined();
     await expectRepaired(place, before, ["verify"], []);
   });
@@ -103,14 +78,14 @@ describe("damage at rest on the target", () => {
   test("between read-back and --reconcile: found by the last pass, the damaged range alone is sent again", async () => {
     const place = newPlace();
     await crash(place, ["claimed_reconcile", 1], ["--reconcile"]);
-    flip(join(place.target, "large-0.bin"), 20 * MiB);
+    flipBit(join(place.target, "large-0.bin"), 20 * MiB);
     await expectRepaired(place, await jobState(place.state), ["reconcile"], ["--reconcile"]);
   });
 
   test("between read-back and --reconcile, in a small file: that file alone is sent again", async () => {
     const place = newPlace();
     await crash(place, ["claimed_reconcile", 1], ["--reconcile"]);
-    flip(join(place.target, "many", "small 31.dat"), 7);
+    flipBit(join(place.target, "many", "small 31.dat"), 7);
     await expectRepaired(place, await jobState(place.state), ["reconcile"], ["--reconcile"]);
   });
 
@@ -183,7 +158,7 @@ describe.runIf(isRoot)("damage at rest on the source's medium, under an unchange
       const evidence = ["--source-evidence", "prehash", "--workers", "1"];
       await crash(place, ["claimed_transfer", 2], evidence);
       detach();
-      flip(image, positionOf(image, marked.subarray(9 * MiB, 9 * MiB + 4096)));
+      flipBit(image, positionOf(image, marked.subarray(9 * MiB, 9 * MiB + 4096)));
       attach();
       const end = await godwit(["copy", place.source, place.target, ...options, ...evidence, "--json"], {
         state: place.state,

@@ -12,12 +12,12 @@ import {
   readSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { asPlainUser, godwit } from "../testbed/program.ts";
+import { flipBit, type Place } from "../testbed/place.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { fingerprint, seededBytes } from "../testbed/trees.ts";
 import type { CrashPoint } from "./crash-store.ts";
@@ -25,12 +25,6 @@ import type { CrashPoint } from "./crash-store.ts";
 const MiB = 2 ** 20;
 const crashMain = fileURLToPath(new URL("./crash-main.ts", import.meta.url));
 const options = ["--chunk-size", "16MiB", "--workers", "1"] as const;
-
-interface Place {
-  readonly source: string;
-  readonly target: string;
-  readonly state: string;
-}
 
 /** Only its own packs, or only a large file: so that each crash point is met where it is meant. */
 function newPlace(kind: "small" | "large"): Place {
@@ -61,15 +55,10 @@ async function expectDone({ source, target, state }: Place, more: readonly strin
   expect(fingerprint(target)).toEqual(fingerprint(source));
 }
 
-/** Flips one bit in place, keeping the length, the time and the mode. */
+/** Keeps the mode, too. */
 function flip(path: string, offset: number): void {
   chmodSync(path, 0o600);
-  const fd = openSync(path, "r+");
-  const byte = Buffer.alloc(1);
-  expect(readSync(fd, byte, 0, 1, offset)).toBe(1);
-  byte.writeUInt8(byte.readUInt8(0) ^ 0x10, 0);
-  writeSync(fd, byte, 0, 1, offset);
-  closeSync(fd);
+  flipBit(path, offset);
   chmodSync(path, 0o444);
 }
 

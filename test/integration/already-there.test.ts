@@ -1,13 +1,15 @@
 /** What stands on the target before the copy, with the same content: it is proven like the rest, and told like the rest. */
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openStateOf } from "../testbed/job-state.ts";
 import { godwit, startGodwit } from "../testbed/program.ts";
+import type { Place } from "../testbed/place.ts";
 import { newestReport } from "../testbed/report.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
+import { describeWithTools } from "../testbed/suites.ts";
 import { seededBytes } from "../testbed/trees.ts";
+import { getXattr, setXattr } from "../testbed/xattrs.ts";
 
 const MB = 1_000_000;
 /** One that shares a row with others, and one that has its own. */
@@ -18,19 +20,21 @@ const sizes = [
 /** Root without its rights over other people's files is a plain user to them. */
 const asPlainUser = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-chown,-fowner"];
 const somebodyElse = 65_534;
-const xattr = createRequire(import.meta.url)("fs-xattr") as {
-  getAttributeSync(path: string, name: string): Buffer;
-  setAttributeSync(path: string, name: string, value: Buffer): void;
-};
-
-interface Place {
-  readonly source: string;
-  readonly target: string;
-  readonly state: string;
-}
-
 function newPlace(): Place {
   return { source: tempDir("source"), target: tempDir("target"), state: tempDir("state") };
+}
+
+/** One file of the same bytes on both sides. */
+function samePlace(bytes: number): Place {
+  const place = newPlace();
+  for (const root of [place.source, place.target]) writeFileSync(join(root, "file"), Buffer.alloc(bytes, "the same"));
+  return place;
+}
+
+/** The target's file is another user's, with this mode. */
+function giveAway({ target }: Place, mode: number): void {
+  chmodSync(join(target, "file"), mode);
+  chownSync(join(target, "file"), somebodyElse, somebodyElse);
 }
 
 /** One pack: its first file is there already, the others are not, and take some seconds to be read. */
@@ -74,21 +78,20 @@ test("it is not taken for damaged after the process was killed in mid-pack", asy
   expect(entries.find(({ path }) => path === "a")).toMatchObject({ outcome: "identical" });
 });
 
-test.each(sizes)("its extended attributes are brought in line: %s", async (_, bytes) => {
-  const place = newPlace();
-  for (const root of [place.source, place.target]) writeFileSync(join(root, "file"), Buffer.alloc(bytes, "the same"));
-  xattr.setAttributeSync(join(place.source, "file"), "user.note", Buffer.from("kept"));
-  xattr.setAttributeSync(join(place.target, "file"), "user.note", Buffer.from("old"));
-  expect(await godwit(["copy", place.source, place.target], place)).toMatchObject({ exitCode: 0 });
-  expect(xattr.getAttributeSync(join(place.target, "file"), "user.note").toString()).toBe("kept");
+describeWithTools("extended attributes of what is there already", ["fs-xattr"], () => {
+  test.each(sizes)("its extended attributes are brought in line: %s", async (_, bytes) => {
+    const place = samePlace(bytes);
+    setXattr(join(place.source, "file"), "user.note", "kept");
+    setXattr(join(place.target, "file"), "user.note", "old");
+    expect(await godwit(["copy", place.source, place.target], place)).toMatchObject({ exitCode: 0 });
+    expect(getXattr(join(place.target, "file"), "user.note")).toBe("kept");
+  });
 });
 
 test.each(sizes)("attributes that cannot be set on it are told as lost: %s", async (_, bytes) => {
-  const place = newPlace();
-  for (const root of [place.source, place.target]) writeFileSync(join(root, "file"), Buffer.alloc(bytes, "the same"));
+  const place = samePlace(bytes);
   chmodSync(join(place.source, "file"), 0o640);
-  chmodSync(join(place.target, "file"), 0o644);
-  chownSync(join(place.target, "file"), somebodyElse, somebodyElse);
+  giveAway(place, 0o644);
   const end = await godwit(["copy", place.source, place.target], { ...place, through: asPlainUser });
   expect(end).toMatchObject({ exitCode: 0 });
   const { entries, exceptions } = await newestReport(place.state);
@@ -98,10 +101,8 @@ test.each(sizes)("attributes that cannot be set on it are told as lost: %s", asy
 });
 
 test.each(sizes)("check says why it could not read one side, and does not call it different: %s", async (_, bytes) => {
-  const place = newPlace();
-  for (const root of [place.source, place.target]) writeFileSync(join(root, "file"), Buffer.alloc(bytes, "the same"));
-  chmodSync(join(place.target, "file"), 0o600);
-  chownSync(join(place.target, "file"), somebodyElse, somebodyElse);
+  const place = samePlace(bytes);
+  giveAway(place, 0o600);
   const end = await godwit(["check", place.source, place.target], { ...place, through: asPlainUser });
   expect(end).toMatchObject({ exitCode: 1 });
   const { entries, exceptions } = await newestReport(place.state);

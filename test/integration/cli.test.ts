@@ -12,16 +12,11 @@ import { asPlainUser, godwit, type ProgramEnd, type ProgramOptions, startGodwit 
 import { until } from "../testbed/server-process.ts";
 import { s3Request } from "../testbed/signed-request.ts";
 import { describeOnServers, type S3Suite } from "../testbed/suites.ts";
+import type { Place } from "../testbed/place.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { fingerprint, makeTree } from "../testbed/trees.ts";
 
-interface Bench {
-  readonly source: string;
-  readonly target: string;
-  readonly state: string;
-}
-
-function bench(): Bench {
+function bench(): Place {
   const root = tempDir("cli");
   const source = join(root, "source");
   mkdirSync(join(source, "inner"), { recursive: true });
@@ -160,7 +155,7 @@ describe("places that are wrong", () => {
 describe("two processes on one job", () => {
   const slowly = ["--limit", "2MB/s", "--workers", "2"];
 
-  async function startSlowly({ source, target, state }: Bench): Promise<ReturnType<typeof startGodwit>> {
+  async function startSlowly({ source, target, state }: Place): Promise<ReturnType<typeof startGodwit>> {
     makeTree(source, "two-processes", { large: [], small: 4_000, links: false });
     const running = startGodwit(["copy", source, target, ...slowly], { state });
     const isLed = async (): Promise<boolean> => {

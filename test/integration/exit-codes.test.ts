@@ -9,15 +9,10 @@ import { jobShape, jobsShape } from "../../src/cli/json-shapes.ts";
 import { main } from "../../src/cli/main.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { godwit } from "../testbed/program.ts";
+import type { Place } from "../testbed/place.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 
-interface Bench {
-  readonly source: string;
-  readonly target: string;
-  readonly state: string;
-}
-
-function bench(): Bench {
+function bench(): Place {
   const root = tempDir("exit");
   const source = join(root, "source");
   mkdirSync(source);

@@ -9,6 +9,7 @@ import { until } from "../testbed/server-process.ts";
 import { awsEnv } from "../testbed/servers.ts";
 import { s3Request } from "../testbed/signed-request.ts";
 import { describeOnServers } from "../testbed/suites.ts";
+import type { Place } from "../testbed/place.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 
 const MiB = 2 ** 20;
@@ -16,14 +17,11 @@ const MiB = 2 ** 20;
 const slowly = ["--limit", "10MB/s", "--chunk-size", "8MiB", "--workers", "2", "--plain"] as const;
 const pruneNow = ["jobs", "--prune", "--older-than", "0s"] as const;
 
-interface Place {
-  readonly source: string;
+interface LargePlace extends Place {
   readonly file: string;
-  readonly target: string;
-  readonly state: string;
 }
 
-function newPlace(): Place {
+function newPlace(): LargePlace {
   const source = tempDir("source");
   const file = join(source, "large.bin");
   writeFileSync(file, "");
@@ -37,7 +35,7 @@ function partials(target: string): readonly string[] {
 }
 
 /** Changes the source each time that another version of it is staged. */
-async function changeEachTime(place: Place, times: number): Promise<void> {
+async function changeEachTime(place: LargePlace, times: number): Promise<void> {
   const seen = new Set<string>();
   for (let time = 1; time <= times; time += 1) {
     await until(
@@ -55,7 +53,7 @@ async function listedJobs(state: string): Promise<readonly string[]> {
 }
 
 /** A copy that was killed while the second version of its file was being read. */
-async function killedInSecondVersion(place: Place): Promise<void> {
+async function killedInSecondVersion(place: LargePlace): Promise<void> {
   const { source, target, state } = place;
   const running = startGodwit(["copy", source, target, ...slowly], { state });
   await changeEachTime(place, 1);

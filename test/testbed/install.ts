@@ -14,7 +14,7 @@ import {
   s3sVersion,
   testbedRoot,
   versionLine,
-  type ToolName,
+  type Executable,
 } from "./tools.ts";
 
 /** The operator has to run a command of the system first. */
@@ -69,9 +69,9 @@ function installRclone(): void {
   if (!run("apt-get", ["update"], quiet) || !run("apt-get", flags, quiet)) throw new Error(`${command} failed`);
 }
 
-const installers: Record<ToolName, () => void> = { s3s: installS3s, moto: installMoto, rclone: installRclone };
+const installers: Record<Executable, () => void> = { s3s: installS3s, moto: installMoto, rclone: installRclone };
 
-function ensure(tool: ToolName): string | null {
+function ensure(tool: Executable): string | null {
   if (isInstalled(tool)) {
     console.log(`${tool}: there (${executables[tool]})`);
     return null;

@@ -5,8 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { xattrsSupported } from "../../src/connectors/fs/xattrs.ts";
 
-export type ToolName = "s3s" | "moto" | "rclone";
+export type ToolName = keyof typeof installCommands;
 
 export const repositoryRoot = resolve(import.meta.dirname, "..", "..");
 export const testbedRoot = join(repositoryRoot, ".testbed");
@@ -28,7 +29,10 @@ export const executables = {
   s3s: join(testbedRoot, "s3s", "bin", "s3s-fs"),
   moto: join(testbedRoot, "moto", "bin", "moto_server"),
   rclone: "rclone",
-} as const satisfies Record<ToolName, string>;
+} as const satisfies Partial<Record<ToolName, string>>;
+
+/** A tool that `npm run testbed` installs; the others are optional packages. */
+export type Executable = keyof typeof executables;
 
 /** Written last by the installation, hence present only when it ended well. */
 export const motoStamp = join(testbedRoot, "moto", "godwit-requirements.txt");
@@ -37,7 +41,9 @@ const installCommands = {
   s3s: "npm run testbed",
   moto: "npm run testbed",
   rclone: "apt-get install -y rclone",
-} as const satisfies Record<ToolName, string>;
+  // npm leaves an optional package out, without a word, where it cannot be compiled.
+  "fs-xattr": "apt-get install -y build-essential && npm ci",
+} as const;
 
 /** First line that `command --version` (or other arguments) prints; null when it cannot be run. */
 export function versionLine(command: string, args: readonly string[] = ["--version"]): string | null {
@@ -58,6 +64,8 @@ export function isInstalled(tool: ToolName): boolean {
       );
     case "rclone":
       return versionLine(executables.rclone, ["version"]) !== null;
+    case "fs-xattr":
+      return xattrsSupported;
   }
 }
 
