@@ -34,6 +34,8 @@ export interface KillSubject {
 export interface KillTarget {
   readonly url: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Waits until the target has done all that the killed process had asked of it. */
+  readonly settled?: () => Promise<void>;
   /** An independent client compares every byte. */
   readonly expectEqual: (source: string) => Promise<void>;
 }
@@ -77,7 +79,8 @@ export function killContract(subject: KillSubject): void {
   }
 }
 
-async function resumeAndProve({ source, url, env, state, expectEqual }: Place): Promise<void> {
+async function resumeAndProve({ source, url, env, state, settled, expectEqual }: Place): Promise<void> {
+  await settled?.();
   const before = await jobState(state);
   expect(before.job.status, "the job was in mid-flight").toMatch(/planning|running/);
   const open = before.chunks.filter((chunk) => chunk.stage !== "done");

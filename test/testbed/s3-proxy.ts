@@ -31,6 +31,8 @@ export interface S3Proxy extends S3Access, AsyncDisposable {
   /** The requests that match, and their sums: `proxy.total({ operation: "UploadPart", key }).requests`. */
   find(filter: ExchangeFilter): readonly S3Exchange[];
   total(filter?: ExchangeFilter): ExchangeTotal;
+  /** Waits until the server has answered, or given up, every request that the proxy took. */
+  settled(): Promise<void>;
   /** Removes every rule and forgets every count. */
   clear(): void;
   stop(): Promise<void>;
@@ -50,6 +52,7 @@ const hopByHop = new Set(["connection", "keep-alive", "proxy-connection", "trans
 export async function startS3Proxy(server: S3Access): Promise<S3Proxy> {
   const exchanges: S3Exchange[] = [];
   const rules: RuleState[] = [];
+  const passages = new Set<Promise<void>>();
   const target = new URL(server.endpoint);
   const remove = (state: RuleState): void => {
     const index = rules.indexOf(state);
@@ -61,9 +64,13 @@ export async function startS3Proxy(server: S3Access): Promise<S3Proxy> {
     // Every rule counts, also those behind the one that decides.
     const taking = rules.filter((state) => state.takes(exchange));
     const rule = taking.at(0) ?? null;
-    void pass({ exchange, request, response, target, rule })
-      .catch(() => response.destroy())
-      .finally(() => (exchange.done = true));
+    const passage: Promise<void> = pass({ exchange, request, response, target, rule })
+      .catch(() => void response.destroy())
+      .finally(() => {
+        exchange.done = true;
+        passages.delete(passage);
+      });
+    passages.add(passage);
   });
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
@@ -91,6 +98,9 @@ export async function startS3Proxy(server: S3Access): Promise<S3Proxy> {
     },
     find,
     total: (filter = {}) => sum(find(filter)),
+    settled: async () => {
+      while (passages.size > 0) await Promise.all(passages);
+    },
     clear: () => {
       for (const rule of rules.slice()) rule.release();
       exchanges.length = 0;
