@@ -2,7 +2,11 @@
 import { defineConfig } from "rolldown";
 
 export default defineConfig({
-  input: { main: "dist/cli/main.js", "lane-thread": "dist/lane/lane-thread.js" },
+  input: {
+    main: "dist/cli/main.js",
+    "lane-thread": "dist/lane/lane-thread.js",
+    "listing-thread": "dist/connectors/fs/listing-thread.js",
+  },
   platform: "node",
   output: { dir: "dist/program", format: "esm" },
 });

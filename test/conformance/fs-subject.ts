@@ -1,6 +1,6 @@
 /** The fs connector as the contract sees it, with two directories of its own for each place. */
 import { pathToFileURL } from "node:url";
-import { fsConnector } from "../../src/connectors/fs/connector.ts";
+import { fsConnector, openFsSource } from "../../src/connectors/fs/connector.ts";
 import { xattrsSupported } from "../../src/connectors/fs/xattrs.ts";
 import { serversRequired } from "../testbed/tools.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
@@ -40,4 +40,11 @@ export const fsSubject: ContractSubject = {
     absence: true,
   },
   createPlace: async () => fsPlace(),
+};
+
+/** The same with threads that list ahead from the first entry on, however small the tree. */
+export const fsAheadSubject: ContractSubject = {
+  ...fsSubject,
+  name: "fs with listing threads",
+  connector: { ...fsConnector, openSource: async (url, options) => openFsSource(url, options, 0) },
 };

@@ -1,31 +1,10 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { never } from "../conformance/place.ts";
 import { path, sampleBytes } from "../conformance/sample.ts";
-import { fsPlace, isRoot, openMover } from "./fs-place.ts";
-
-const nobody = 65_534;
-
-/** Temporary folders are private, and may lie in each other: opened here, so that permissions further down are tested. */
-function openToAll(directory: string): void {
-  fs.chmodSync(directory, 0o755);
-  for (let parent = dirname(directory); basename(parent).startsWith("godwit-test-"); parent = dirname(parent)) {
-    fs.chmodSync(parent, 0o711);
-  }
-}
-
-function becomeNobody(): void {
-  process.setegid?.(nobody);
-  process.seteuid?.(nobody);
-  onTestFinished(becomeRoot);
-}
-
-function becomeRoot(): void {
-  process.seteuid?.(0);
-  process.setegid?.(0);
-}
+import { becomeNobody, becomeRoot, fsPlace, isRoot, openMover, openToAll } from "./fs-place.ts";
 
 describe("what a source cannot give", () => {
   test("pipes and sockets are unsupported by name, staging names of ours are not listed at all", async () => {

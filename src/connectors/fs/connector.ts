@@ -17,14 +17,18 @@ import { FsTarget } from "./target.ts";
 
 export const fsConnector: Connector = {
   scheme: "file:",
-  openSource: async (url: string, options: OpenOptions): Promise<Source> =>
-    new FsSource(openSourceRoot(rootOfUrl(url)), options),
+  openSource: async (url: string, options: OpenOptions): Promise<Source> => openFsSource(url, options),
   openTarget: async (url: string, options: OpenOptions): Promise<Target> =>
     new FsTarget(openTargetRoot(rootOfUrl(url), options.missingRoot ?? "make"), options),
   checkList: (file) => void readPathList(file),
   diagnose,
   sweep,
 };
+
+/** @param threadsAfterMs how long a listing takes before threads help it; 0 has them from its beginning */
+export function openFsSource(url: string, options: OpenOptions, threadsAfterMs?: number): Source {
+  return new FsSource(openSourceRoot(rootOfUrl(url)), options, threadsAfterMs);
+}
 
 function openSourceRoot(root: Root): Root {
   const path = toFsPath(root.bytes);

@@ -11,6 +11,7 @@ import {
 import type { Cursor, Problem } from "../../ports/source.ts";
 import { rootError, systemCode } from "./errors.ts";
 import type { Listed, Lister } from "./lister.ts";
+import { kindOf } from "./stat-entry.ts";
 
 /**
  * A list of paths relative to the root: one a line, or NUL-separated where the file holds a NUL byte. A leading `./` or
@@ -73,7 +74,7 @@ export function* walkList(lister: Lister, paths: readonly BytePath[], after: Cur
 
 function isDirectory(lister: Lister, path: BytePath): boolean {
   try {
-    return (lister.stat(path).mode & 0o170000n) === 0o040000n;
+    return kindOf(lister.stat(path)) === "directory";
   } catch {
     return false;
   }

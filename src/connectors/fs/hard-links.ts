@@ -1,12 +1,12 @@
-import type { BigIntStats } from "node:fs";
 import type { BytePath } from "../../model/path.ts";
+import type { FileStat } from "./stat-entry.ts";
 
 /**
  * Which name of a hard-linked file came first in the listing. Holds files with several names only, and each of them
  * only until all its names were seen.
  */
 export class HardLinks {
-  readonly #first = new Map<string, { readonly path: BytePath; left: bigint }>();
+  readonly #first = new Map<string, { readonly path: BytePath; left: number }>();
   #earlier: (() => void) | null;
 
   /**
@@ -18,18 +18,23 @@ export class HardLinks {
   }
 
   /** @returns null when this is the first name */
-  firstName(stat: BigIntStats, path: BytePath): BytePath | null {
+  firstName(stat: FileStat, path: BytePath): BytePath | null {
     const list = this.#earlier;
     this.#earlier = null;
     list?.();
     const id = `${stat.dev}:${stat.ino}`;
     const known = this.#first.get(id);
     if (known === undefined) {
-      this.#first.set(id, { path, left: stat.nlink - 1n });
+      this.#first.set(id, { path: ownCopy(path), left: Number(stat.nlink) - 1 });
       return null;
     }
-    known.left -= 1n;
-    if (known.left <= 0n) this.#first.delete(id);
+    known.left -= 1;
+    if (known.left <= 0) this.#first.delete(id);
     return known.path;
   }
+}
+
+/** Of a path that was cut out of a directory's names: kept for long, it would keep all of them. */
+function ownCopy(path: BytePath): BytePath {
+  return Buffer.from(path, "latin1").toString("latin1") as BytePath;
 }

@@ -1,4 +1,4 @@
-import { type BigIntStats, lstatSync, readlinkSync, statSync } from "node:fs";
+import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { type ErrorCode, GodwitError } from "../../base/errors.ts";
 import type { Entry, EntryKind } from "../../model/entry.ts";
 import type { Filter } from "../../model/filter.ts";
@@ -8,7 +8,7 @@ import type { Problem } from "../../ports/source.ts";
 import { vanished } from "../../ports/source-errors.ts";
 import { isMissing, listingError, readError, systemCode } from "./errors.ts";
 import type { Root } from "./root.ts";
-import { entryOf, kindOf } from "./stat-entry.ts";
+import { entryOf, type FileStat, kindOf } from "./stat-entry.ts";
 
 export type Listed =
   | { readonly key: BytePath; readonly entry: Entry; readonly id: string | null }
@@ -27,12 +27,9 @@ export class Lister {
   readonly #links: OpenOptions["links"];
   readonly #filter: Filter;
   /** The first name of each file that has several. */
-  readonly #firstNames: (stat: BigIntStats, path: BytePath) => BytePath | null;
+  readonly #firstNames: (stat: FileStat, path: BytePath) => BytePath | null;
 
-  constructor(
-    { root, links, filter }: ListOptions,
-    firstNames: (stat: BigIntStats, path: BytePath) => BytePath | null,
-  ) {
+  constructor({ root, links, filter }: ListOptions, firstNames: (stat: FileStat, path: BytePath) => BytePath | null) {
     this.root = root;
     this.follows = links === "follow";
     this.#links = links;
@@ -41,14 +38,19 @@ export class Lister {
   }
 
   look(path: BytePath, isDirectory: boolean): Listed {
-    const key = orderKey(path, isDirectory);
-    let stat: BigIntStats;
+    let stat: FileStat;
     try {
       if (!this.#filter.keeps(path, isDirectory)) return this.#filtered(path, isDirectory);
       stat = this.stat(path);
     } catch (error) {
       return this.#unlookable(error, path, isDirectory);
     }
+    return this.of(path, isDirectory, stat);
+  }
+
+  /** The same of what was looked at before. */
+  of(path: BytePath, isDirectory: boolean, stat: FileStat): Listed {
+    const key = orderKey(path, isDirectory);
     const kind = kindOf(stat);
     if ((kind === "directory") !== isDirectory) return this.#replaced(path, isDirectory);
     switch (kind) {
@@ -59,7 +61,7 @@ export class Lister {
           id: this.follows ? `${stat.dev}:${stat.ino}` : null,
         };
       case "file": {
-        const first = stat.nlink > 1n ? this.#firstNames(stat, path) : null;
+        const first = stat.nlink > 1 ? this.#firstNames(stat, path) : null;
         const as: EntryKind = first === null ? "file" : "hardlink";
         return { key, entry: entryOf(path, stat, as, first), id: null };
       }
@@ -85,18 +87,22 @@ export class Lister {
     };
   }
 
+  keeps(path: BytePath, isDirectory: boolean): boolean {
+    return this.#filter.keeps(path, isDirectory);
+  }
+
   loop(path: BytePath): Listed {
     const hint = "Followed links lead back into a directory above. Exclude it, or use --links preserve.";
     return this.#problem(path, true, "failed", { code: "unreadable", what: "is a loop of links", hint });
   }
 
-  stat(path: BytePath): BigIntStats {
+  stat(path: BytePath): FileStat {
     const at = this.root.at(path);
     // The root itself may be named through a link: that is how the user called it.
     return this.follows || path === "" ? statSync(at, { bigint: true }) : lstatSync(at, { bigint: true });
   }
 
-  #symlink(path: BytePath, stat: BigIntStats): Listed {
+  #symlink(path: BytePath, stat: FileStat): Listed {
     if (this.#links === "skip") return this.#filtered(path, false);
     try {
       const link = readlinkSync(this.root.at(path), { encoding: "latin1" }) as BytePath;
@@ -107,11 +113,11 @@ export class Lister {
   }
 
   #filtered(path: BytePath, isDirectory: boolean): Listed {
-    let sizeBytes = 0;
-    if (!isDirectory) {
-      const stat = lstatSync(this.root.at(path), { throwIfNoEntry: false });
-      if (stat?.isFile() === true) sizeBytes = stat.size;
-    }
+    const stat = isDirectory ? undefined : lstatSync(this.root.at(path), { throwIfNoEntry: false });
+    return this.filtered(path, isDirectory, stat?.isFile() === true ? stat.size : 0);
+  }
+
+  filtered(path: BytePath, isDirectory: boolean, sizeBytes: number): Listed {
     return {
       key: orderKey(path, isDirectory),
       problem: { path, isDirectory, sizeBytes, outcome: "filtered", error: null },

@@ -12,12 +12,17 @@ import { listingError } from "./errors.ts";
 import { readPathList, walkList } from "./files-from.ts";
 import { HardLinks } from "./hard-links.ts";
 import { type Listed, Lister } from "./lister.ts";
+import { LookAhead } from "./look-ahead.ts";
 import { EntryReader } from "./read.ts";
 import type { Root } from "./root.ts";
 import { walk } from "./walk.ts";
 
 /** Entries and problems of one page. */
 const pageLength = 1_000;
+/** Two threads take about as long to begin. On a local disk some 20,000 entries are listed in that time, or 100 over a slow network. */
+const usualThreadsAfterMs = 100;
+/** Entries between two looks at the clock. */
+const askTimeEvery = 50;
 
 export class FsSource implements Source {
   readonly location: string;
@@ -26,11 +31,17 @@ export class FsSource implements Source {
   readonly #options: OpenOptions;
   readonly #filter: Filter;
   readonly #reader: EntryReader;
+  readonly #threadsAfterMs: number;
+  readonly #ahead = new Set<LookAhead>();
 
-  constructor(root: Root, options: OpenOptions) {
+  /**
+   * @param threadsAfterMs how long a listing takes before threads help it; a small one is over before they have begun
+   */
+  constructor(root: Root, options: OpenOptions, threadsAfterMs = usualThreadsAfterMs) {
     this.location = root.location;
     this.#root = root;
     this.#options = options;
+    this.#threadsAfterMs = threadsAfterMs;
     this.#filter = makeFilter(options.include, options.exclude);
     this.#reader = new EntryReader(root, options.links === "follow");
   }
@@ -39,18 +50,31 @@ export class FsSource implements Source {
     let entries: Entry[] = [];
     let problems: Problem[] = [];
     let cursor: Cursor = after ?? "";
-    for (const listed of this.#list(after)) {
+    const ahead = this.#lookAhead(after);
+    let walkedMs = 0;
+    let sinceMs = performance.now();
+    for (const listed of this.#list(after, ahead)) {
+      if (listed === null) {
+        await ahead?.answered(signal);
+        continue;
+      }
       if ("entry" in listed) entries.push(listed.entry);
       else problems.push(listed.problem);
       cursor = listed.key;
-      if (entries.length + problems.length < pageLength) continue;
+      const length = entries.length + problems.length;
+      if (length % askTimeEvery === 0 && walkedMs + performance.now() - sinceMs >= this.#threadsAfterMs)
+        ahead?.makeDue();
+      if (length < pageLength) continue;
       signal.throwIfAborted();
+      walkedMs += performance.now() - sinceMs;
       yield { entries, problems, cursor };
+      sinceMs = performance.now();
       entries = [];
       problems = [];
     }
     signal.throwIfAborted();
     if (entries.length + problems.length > 0) yield { entries, problems, cursor };
+    if (ahead !== null) await this.#close(ahead);
   }
 
   read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncIterable<Frame> {
@@ -64,22 +88,41 @@ export class FsSource implements Source {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  /** Also ends the threads of listings that were given up. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(Array.from(this.#ahead, (ahead) => this.#close(ahead)));
+  }
 
-  *#list(after: Cursor | null): Generator<Listed> {
+  /** A list of paths names what it wants: there is nothing to find out ahead of it. */
+  #lookAhead(after: Cursor | null): LookAhead | null {
+    const { links, include, exclude, filesFrom } = this.#options;
+    if (filesFrom !== null) return null;
+    const data = { root: this.#root.bytes, links, include, exclude };
+    const ahead = new LookAhead({ data, after, enters: (path) => this.#filter.keeps(path, true) });
+    if (this.#threadsAfterMs <= 0) ahead.makeDue();
+    this.#ahead.add(ahead);
+    return ahead;
+  }
+
+  async #close(ahead: LookAhead): Promise<void> {
+    this.#ahead.delete(ahead);
+    await ahead[Symbol.asyncDispose]();
+  }
+
+  *#list(after: Cursor | null, ahead: LookAhead | null): Generator<Listed | null> {
     const { filesFrom, listIsForeign } = this.#options;
     const list = filesFrom === null ? null : readPathList(filesFrom, listIsForeign);
-    const from = (lister: Lister, cursor: Cursor | null): Generator<Listed> =>
-      list === null ? walk(lister, cursor) : walkList(lister, list, cursor);
+    const from = (lister: Lister, cursor: Cursor | null, by: LookAhead | null): Generator<Listed | null> =>
+      list === null ? walk(lister, cursor, by) : walkList(lister, list, cursor);
     const options = { root: this.#root, links: this.#options.links, filter: this.#filter };
     const links = new HardLinks(after === null ? null : () => seeEarlier(after));
     const lister = new Lister(options, (stat, path) => links.firstName(stat, path));
     const seeEarlier = (last: Cursor): void => {
       const early = new Lister(options, (stat, path) => (path <= last ? links.firstName(stat, path) : null));
-      for (const { key } of from(early, null)) if (key >= last) return;
+      for (const listed of from(early, null, null)) if (listed !== null && listed.key >= last) return;
     };
     try {
-      yield* from(lister, after);
+      yield* from(lister, after, ahead);
     } catch (error) {
       throw listingError(error, rootPath);
     }
