@@ -1,5 +1,7 @@
 import { chunkBytesOf, type Item } from "../model/chunk.ts";
+import { decodeEndings } from "../model/ending-codec.ts";
 import type { Outcome } from "../model/entry.ts";
+import { unpackItems } from "../model/item-codec.ts";
 import type { JobSpec } from "../model/job.ts";
 import { displayPath } from "../model/path.ts";
 import type { ItemEnding, NewChunk } from "../model/task.ts";
@@ -46,9 +48,9 @@ export class DryRunTally {
   }
 
   add(row: NewChunk): void {
-    const endings = new Map(row.endings.map((ending) => [ending.item, ending]));
+    const endings = row.settled === undefined ? [] : decodeEndings(row.settled.endings);
     if (row.kind === "pack") this.#chunks += 1;
-    for (const [index, item] of row.items.entries()) this.#item(row, item, endings.get(index));
+    for (const [index, item] of unpackItems(row.items).entries()) this.#item(row, item, endings[index]);
   }
 
   sums(): Plan {

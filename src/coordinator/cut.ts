@@ -5,10 +5,14 @@
 import type { ChunkKind, Item, Standing } from "../model/chunk.ts";
 import type { Entry } from "../model/entry.ts";
 import { orderKey } from "../model/path.ts";
-import type { ItemEnding, ItemLoss, NewChunk } from "../model/task.ts";
+import { ItemWriter, packItems } from "../model/item-codec.ts";
+import { type PlannedEnding, SettledWriter } from "../model/settled.ts";
+import type { ItemLoss, NewChunk } from "../model/task.ts";
 import type { PlanBatch } from "../ports/store.ts";
 
 const packEntriesMax = 4_096;
+/** Full rows that may be held. Every write also ends the rows that are not full, and costs an fsync. */
+const rowsMax = 16;
 
 export interface CutLimits {
   /** A pack ends here; a larger entry gets rows of its own. */
@@ -27,26 +31,20 @@ export type Decision =
       readonly losses: readonly string[];
       readonly standing?: Standing | undefined;
     }
-  | { readonly type: "settle"; readonly entry: Entry; readonly ending: Omit<ItemEnding, "item" | "again" | "now"> }
+  | { readonly type: "settle"; readonly entry: Entry; readonly ending: PlannedEnding }
   /** Only the target has it: removed at the end, or named by `check`. */
   | { readonly type: "remove"; readonly entry: Entry };
 
-/** What is known of an item beside itself. */
-interface Noted {
-  readonly ending?: ItemEnding;
-  readonly losses?: readonly string[];
-}
-
-interface Pack {
-  readonly items: Item[];
-  readonly endings: ItemEnding[];
+/** A row that is filling. Nothing of its items is held but what will be stored. */
+interface Row {
+  readonly items: ItemWriter;
+  readonly settled: SettledWriter | null;
   readonly lost: ItemLoss[];
-  bytes: number;
 }
 
 export class Cutter {
   readonly #limits: CutLimits;
-  readonly #open = new Map<ChunkKind, Pack>();
+  readonly #open = new Map<ChunkKind, Row>();
   #rows: NewChunk[] = [];
   #entries = 0;
   #bytes = 0;
@@ -57,9 +55,12 @@ export class Cutter {
     this.#limits = limits;
   }
 
-  /** Some row is full: the moment to write what is gathered, with the cursor after the last entry. */
+  /**
+   * The moment to write what is gathered, with the cursor after the last entry: some row is full for which lanes may
+   * wait, or many are.
+   */
   get full(): boolean {
-    return this.#full;
+    return this.#full || this.#rows.length >= rowsMax;
   }
 
   add(decision: Decision): void {
@@ -67,13 +68,13 @@ export class Cutter {
     const item = this.#itemOf(decision);
     this.#cursor = orderKey(entry.path, entry.kind === "directory");
     if (decision.type === "remove") {
-      this.#pack(entry.kind === "directory" ? "extra_directories" : "extras", item, {});
+      this.#pack(entry.kind === "directory" ? "extra_directories" : "extras", item, decision);
       return;
     }
     this.#entries += 1;
     this.#bytes += entry.sizeBytes;
     if (decision.type === "settle") {
-      this.#pack("settled", item, { ending: { ...decision.ending, item: 0, again: false, now: null } });
+      this.#pack("settled", item, decision);
     } else if (entry.kind === "directory") {
       this.#pack("directories", item, decision);
     } else if (entry.kind === "hardlink") {
@@ -83,8 +84,7 @@ export class Cutter {
       (this.#limits.wholeDigests && item.length > item.blockBytes)
     ) {
       const lost = [{ item: 0, losses: decision.losses }];
-      this.#rows.push({ kind: "head", items: [item], endings: [], attempt: 0, lost });
-      this.#full ||= this.#rows.length >= 64;
+      this.#rows.push({ kind: "head", items: packItems([item]), attempt: 0, lost });
     } else {
       this.#pack("pack", item, decision);
     }
@@ -92,7 +92,7 @@ export class Cutter {
 
   /** Everything gathered since the last call, as one page of the plan. */
   take(done: boolean): PlanBatch {
-    for (const [kind, pack] of this.#open) this.#close(kind, pack);
+    for (const [kind, row] of this.#open) this.#close(kind, row);
     const batch: PlanBatch = {
       chunks: this.#rows,
       listed: { entries: this.#entries, bytes: this.#bytes },
@@ -121,30 +121,30 @@ export class Cutter {
     };
   }
 
-  #pack(kind: ChunkKind, item: Item, { ending, losses = [] }: Noted): void {
-    let pack = this.#open.get(kind);
-    const carries = kind === "pack";
-    if (pack !== undefined && carries && pack.bytes + item.length > this.#limits.chunkBytes) {
-      this.#close(kind, pack);
+  #pack(kind: ChunkKind, item: Item, decision: Decision): void {
+    let row = this.#open.get(kind);
+    if (row !== undefined && kind === "pack" && row.items.bytes + item.length > this.#limits.chunkBytes) {
+      this.#close(kind, row);
       this.#full = true;
-      pack = undefined;
+      row = undefined;
     }
-    if (pack === undefined) {
-      pack = { items: [], endings: [], lost: [], bytes: 0 };
-      this.#open.set(kind, pack);
+    if (row === undefined) {
+      row = { items: new ItemWriter(), settled: kind === "settled" ? new SettledWriter() : null, lost: [] };
+      this.#open.set(kind, row);
     }
-    if (ending !== undefined) pack.endings.push({ ...ending, item: pack.items.length });
-    if (losses.length > 0) pack.lost.push({ item: pack.items.length, losses });
-    pack.items.push(item);
-    if (carries) pack.bytes += item.length;
-    if (pack.items.length >= packEntriesMax) {
-      this.#close(kind, pack);
-      this.#full = true;
+    if (decision.type === "settle") row.settled?.add(row.items.count, decision.entry.sizeBytes, decision.ending);
+    if (decision.type === "move" && decision.losses.length > 0)
+      row.lost.push({ item: row.items.count, losses: decision.losses });
+    row.items.add(item);
+    if (row.items.count >= packEntriesMax) {
+      this.#close(kind, row);
+      this.#full ||= kind === "pack";
     }
   }
 
-  #close(kind: ChunkKind, pack: Pack): void {
+  #close(kind: ChunkKind, { items, settled, lost }: Row): void {
     this.#open.delete(kind);
-    this.#rows.push({ kind, items: pack.items, endings: pack.endings, attempt: 0, lost: pack.lost });
+    const row = { kind, items: items.finish(), attempt: 0, lost };
+    this.#rows.push(settled === null ? row : { ...row, settled: settled.finish() });
   }
 }

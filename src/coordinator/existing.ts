@@ -1,59 +1,62 @@
 import type { Entry } from "../model/entry.ts";
 import { orderKey } from "../model/path.ts";
-import type { Source } from "../ports/source.ts";
+import type { PlanPage, Source } from "../ports/source.ts";
 
-/** The target's listing, one entry ahead of the walk. */
+/** The target's listing, a page at a time. Only the fetching of a page is waited for: not each entry. */
 export class Existing {
-  readonly #entries: AsyncIterator<Entry>;
-  #ahead: Entry | null = null;
+  readonly #pages: AsyncIterator<PlanPage>;
+  #entries: readonly Entry[] = [];
+  #at = 0;
+  /** Of the entry at which it stands; null when nothing is left of the page. */
+  #key: string | null = null;
   #ended = false;
 
   constructor(source: Source, cursor: string | null, signal: AbortSignal) {
-    this.#entries = entriesOf(source, cursor, signal);
+    this.#pages = source.plan(cursor, signal)[Symbol.asyncIterator]();
   }
 
-  /** The next entry before the key, which nobody asked for; null when there is none left. */
-  async nextBefore(key: string): Promise<Entry | null> {
-    this.#ahead ??= await this.#next();
-    if (this.#ahead === null || keyOf(this.#ahead) >= key) return null;
-    return this.#take();
+  /** Nothing can be said before the next page is fetched. */
+  get isUsedUp(): boolean {
+    return this.#key === null && !this.#ended;
+  }
+
+  /** To be called when it is used up. */
+  async fetch(): Promise<void> {
+    while (this.isUsedUp) {
+      const { value, done } = await this.#pages.next();
+      if (done === true) {
+        this.#ended = true;
+        return;
+      }
+      this.#entries = value.entries;
+      this.#stand(0);
+    }
+  }
+
+  /** The next entry before the key, which nobody asked for; null when the page has none. */
+  takeBefore(key: string): Entry | null {
+    return this.#key !== null && this.#key < key ? this.#take() : null;
   }
 
   /** What stands under the key. To be asked when nothing is left before it. */
-  at(key: string): Entry | null {
-    return this.#ahead !== null && keyOf(this.#ahead) === key ? this.#take() : null;
+  take(key: string): Entry | null {
+    return this.#key === key ? this.#take() : null;
   }
 
-  async *rest(): AsyncGenerator<Entry> {
-    for (;;) {
-      const entry = this.#ahead ?? (await this.#next());
-      this.#ahead = null;
-      if (entry === null) return;
-      yield entry;
-    }
+  /** What is left of the page. */
+  *rest(): Generator<Entry> {
+    while (this.#key !== null) yield this.#take();
   }
 
-  #take(): Entry | null {
-    const entry = this.#ahead;
-    this.#ahead = null;
+  #take(): Entry {
+    const entry = this.#entries[this.#at] as Entry;
+    this.#stand(this.#at + 1);
     return entry;
   }
 
-  async #next(): Promise<Entry | null> {
-    if (this.#ended) return null;
-    const { value, done } = await this.#entries.next();
-    if (done === true) {
-      this.#ended = true;
-      return null;
-    }
-    return value;
+  #stand(at: number): void {
+    const entry = this.#entries[at];
+    this.#at = at;
+    this.#key = entry === undefined ? null : orderKey(entry.path, entry.kind === "directory");
   }
-}
-
-function keyOf(entry: Entry): string {
-  return orderKey(entry.path, entry.kind === "directory");
-}
-
-async function* entriesOf(source: Source, cursor: string | null, signal: AbortSignal): AsyncGenerator<Entry> {
-  for await (const page of source.plan(cursor, signal)) yield* page.entries;
 }

@@ -47,104 +47,145 @@ type Step = Pair | { readonly extra: Entry };
 type Listed = { readonly key: string; readonly entry: Entry } | { readonly key: string; readonly problem: Problem };
 
 export async function plan(options: PlanOptions): Promise<void> {
-  const { spec, source, target, existing, clock, signal } = options;
-  const cutter = new Cutter({
-    chunkBytes: spec.chunkBytes,
-    blockBytes: (size) => target?.blockBytes(size) ?? checkBlockBytes,
-    wholeDigests: spec.fileDigest,
-  });
+  const { spec, source, existing, signal } = options;
   const theirs = new Existing(existing, options.cursor, signal);
-  const conflicts = !source.keepsDirectories && existing.keepsDirectories ? new NameConflicts() : null;
   const wantsExtras = spec.kind === "check" || spec.delete;
-  const extra = (entry: Entry): Decision | null => {
-    if (!wantsExtras || (entry.kind === "directory" && !source.keepsDirectories)) return null;
-    return spec.kind === "check" ? settle(entry, "extra", null) : { type: "remove", entry };
-  };
-  let deletions = options.deletionsPlanned;
-  let writtenAtMs = clock.monotonicMs();
-  const add = async (decision: Decision | null): Promise<void> => {
-    if (decision === null) return;
-    if (decision.type === "remove") deletions += 1;
-    if (spec.maxDelete !== null && deletions > spec.maxDelete) throw tooManyDeletes(spec.maxDelete);
-    cutter.add(decision);
-    if (!cutter.full && clock.monotonicMs() - writtenAtMs < writeIntervalMs) return;
-    await options.write(cutter.take(false));
-    writtenAtMs = clock.monotonicMs();
-  };
-  const steps: Step[] = [];
-  const takeSteps = async (): Promise<void> => {
-    await fetchTimes(
-      options,
-      steps.filter((step) => "listed" in step),
-    );
-    for (const step of steps.splice(0)) {
-      await add("extra" in step ? extra(step.extra) : decidePair(options, step, { conflicts, extra }));
-    }
-  };
+  const decisions = new Decisions(options);
   for await (const page of source.plan(options.cursor, signal)) {
     signal.throwIfAborted();
     for (const one of inOrder(page)) {
-      for (let only = await theirs.nextBefore(one.key); only !== null; only = await theirs.nextBefore(one.key)) {
-        if (wantsExtras) steps.push({ extra: only });
-        if (steps.length >= stepsMax) await takeSteps();
-      }
-      steps.push({ ...asHeld(target, one), there: theirs.at(one.key) });
+      do {
+        if (theirs.isUsedUp) await theirs.fetch();
+        for (let only = theirs.takeBefore(one.key); only !== null; only = theirs.takeBefore(one.key))
+          if (wantsExtras) decisions.add({ extra: only });
+        if (decisions.areMany) await decisions.take();
+      } while (theirs.isUsedUp);
+      decisions.add(pairOf(options.target, one, theirs.take(one.key)));
     }
-    await takeSteps();
+    await decisions.take();
   }
   if (wantsExtras) {
-    for await (const entry of theirs.rest()) await add(extra(entry));
+    do {
+      if (theirs.isUsedUp) await theirs.fetch();
+      for (const only of theirs.rest()) decisions.add({ extra: only });
+      await decisions.take();
+    } while (theirs.isUsedUp);
   }
-  await options.write(cutter.take(true));
+  await decisions.end();
 }
 
-interface Rules {
-  readonly conflicts: NameConflicts | null;
-  readonly extra: (entry: Entry) => Decision | null;
-}
+/** Decides what was paired, some at a time, and has it written as rows. */
+class Decisions {
+  readonly #options: PlanOptions;
+  readonly #cutter: Cutter;
+  readonly #conflicts: NameConflicts | null;
+  #steps: Step[] = [];
+  #deletions: number;
+  #writtenAtMs: number;
 
-function decidePair(options: PlanOptions, { listed, there, losses }: Pair, { conflicts, extra }: Rules): Decision {
-  const { spec, target, existing } = options;
-  if ("problem" in listed) return decideProblem(spec, listed.problem, there === null ? null : extra(there));
-  const { entry } = listed;
-  const conflict = conflicts?.check(entry.path, entry.kind === "directory") ?? null;
-  if (spec.kind === "check") return decideCheck(entry, there, existing.keepsDirectories);
-  const accepted: Acceptance =
-    conflict === null
-      ? (target?.accepts(entry) ?? { ok: true, as: entry.kind, losses: [] })
-      : { ok: false, error: conflict };
-  return withStanding(options, decide(spec, entry, there, withLosses(accepted, losses)), there);
+  constructor(options: PlanOptions) {
+    const { spec, source, target, existing, clock } = options;
+    this.#options = options;
+    this.#cutter = new Cutter({
+      chunkBytes: spec.chunkBytes,
+      blockBytes: (size) => target?.blockBytes(size) ?? checkBlockBytes,
+      wholeDigests: spec.fileDigest,
+    });
+    this.#conflicts = !source.keepsDirectories && existing.keepsDirectories ? new NameConflicts() : null;
+    this.#deletions = options.deletionsPlanned;
+    this.#writtenAtMs = clock.monotonicMs();
+  }
+
+  /** They should be taken before more are added. */
+  get areMany(): boolean {
+    return this.#steps.length >= stepsMax;
+  }
+
+  add(step: Step): void {
+    this.#steps.push(step);
+  }
+
+  async take(): Promise<void> {
+    const steps = this.#steps;
+    this.#steps = [];
+    await fetchTimes(this.#options, steps);
+    for (const step of steps) {
+      const decision = "extra" in step ? this.#extra(step.extra) : this.#pair(step);
+      if (decision === null) continue;
+      if (decision.type === "remove") this.#countDeletion();
+      this.#cutter.add(decision);
+      // Only what needs to be waited for is: a million promises would take longer than all else here.
+      if (this.#cutter.full) await this.#write();
+    }
+    if (this.#options.clock.monotonicMs() - this.#writtenAtMs >= writeIntervalMs) await this.#write();
+  }
+
+  async end(): Promise<void> {
+    await this.#options.write(this.#cutter.take(true));
+  }
+
+  async #write(): Promise<void> {
+    await this.#options.write(this.#cutter.take(false));
+    this.#writtenAtMs = this.#options.clock.monotonicMs();
+  }
+
+  #countDeletion(): void {
+    const { maxDelete } = this.#options.spec;
+    this.#deletions += 1;
+    if (maxDelete !== null && this.#deletions > maxDelete) throw tooManyDeletes(maxDelete);
+  }
+
+  #extra(entry: Entry): Decision | null {
+    const { spec, source } = this.#options;
+    if (spec.kind === "check")
+      return entry.kind === "directory" && !source.keepsDirectories ? null : settle(entry, "extra", null);
+    if (!spec.delete || (entry.kind === "directory" && !source.keepsDirectories)) return null;
+    return { type: "remove", entry };
+  }
+
+  #pair({ listed, there, losses }: Pair): Decision {
+    const { spec, target, existing } = this.#options;
+    if ("problem" in listed) return decideProblem(spec, listed.problem, there === null ? null : this.#extra(there));
+    const { entry } = listed;
+    const conflict = this.#conflicts?.check(entry.path, entry.kind === "directory") ?? null;
+    if (spec.kind === "check") return decideCheck(entry, there, existing.keepsDirectories);
+    const accepted: Acceptance =
+      conflict === null
+        ? (target?.accepts(entry) ?? { ok: true, as: entry.kind, losses: [] })
+        : { ok: false, error: conflict };
+    return withStanding(this.#options, decide(spec, entry, there, withLosses(accepted, losses)), there);
+  }
 }
 
 const checkBlockBytes = 8 * 1024 * 1024;
 
-function* mergeKeys(page: PlanPage): Generator<Listed> {
-  const problems = page.problems.map((problem) => ({
-    key: orderKey(problem.path, problem.isDirectory) as string,
-    problem,
-  }));
-  let next = 0;
-  for (const entry of page.entries) {
-    const key = orderKey(entry.path, entry.kind === "directory") as string;
-    while (next < problems.length && (problems[next] as { key: string }).key < key) {
-      yield problems[next] as Listed;
-      next += 1;
-    }
-    yield { key, entry };
-  }
-  yield* problems.slice(next);
+function keyOf({ path, isDirectory }: Problem): string {
+  return orderKey(path, isDirectory);
 }
 
-function inOrder(page: PlanPage): readonly Listed[] {
-  return [...mergeKeys(page)];
+/** What was listed and what could not be, as the walk met them. */
+function inOrder({ entries, problems }: PlanPage): readonly Listed[] {
+  const listed: Listed[] = [];
+  let next = 0;
+  for (const entry of entries) {
+    const key: string = orderKey(entry.path, entry.kind === "directory");
+    for (let problem = problems[next]; problem !== undefined && keyOf(problem) < key; problem = problems[next]) {
+      listed.push({ key: keyOf(problem), problem });
+      next += 1;
+    }
+    listed.push({ key, entry });
+  }
+  for (const problem of problems.slice(next)) listed.push({ key: keyOf(problem), problem });
+  return listed;
 }
 
 /** A hard link that counts as a file, or lands as one, is a plain file from here on. What is lost by that is kept. */
-function asHeld(target: PlanOptions["target"], one: Listed): { listed: Listed; losses: readonly Loss[] } {
-  if ("problem" in one || one.entry.kind !== "hardlink") return { listed: one, losses: [] };
+function pairOf(target: PlanOptions["target"], one: Listed, there: Entry | null): Pair {
+  if ("problem" in one || one.entry.kind !== "hardlink") return { listed: one, there, losses: [] };
   const accepted: Acceptance = target?.accepts(one.entry) ?? { ok: true, as: "file", losses: [] };
-  if (!accepted.ok || accepted.as !== "file") return { listed: one, losses: [] };
-  return { listed: { key: one.key, entry: { ...one.entry, kind: "file", link: null } }, losses: accepted.losses };
+  if (!accepted.ok || accepted.as !== "file") return { listed: one, there, losses: [] };
+  const listed: Listed = { key: one.key, entry: { ...one.entry, kind: "file", link: null } };
+  return { listed, there, losses: accepted.losses };
 }
 
 function withLosses(acceptance: Acceptance, more: readonly Loss[]): Acceptance {
@@ -183,11 +224,10 @@ function settleProblem({ path, isDirectory, sizeBytes, outcome, error }: Problem
 }
 
 /** Where a store's listing lacks the kept modification time, each candidate is asked for it, some at a time. */
-async function fetchTimes(
-  { spec, source, existing, signal }: PlanOptions,
-  pairs: { listed: Listed; there: Entry | null }[],
-): Promise<void> {
-  const wanted = pairs.filter(({ listed, there }) => "entry" in listed && needsTime(spec, listed.entry, there));
+async function fetchTimes({ spec, source, existing, signal }: PlanOptions, steps: readonly Step[]): Promise<void> {
+  const wanted = steps
+    .filter((step) => "listed" in step)
+    .filter(({ listed, there }) => "entry" in listed && needsTime(spec, listed.entry, there));
   for (let from = 0; from < wanted.length; from += lookUpsAtOnce) {
     await Promise.all(
       wanted.slice(from, from + lookUpsAtOnce).map(async (pair) => {

@@ -11,7 +11,7 @@ export interface Wide {
   readonly bigints: BigInt64Array;
 }
 
-export function wide(count: number): Wide {
+function wide(count: number): Wide {
   const bigints = new BigInt64Array(count);
   return { bigints, halves: new Uint32Array(bigints.buffer) };
 }
@@ -19,7 +19,7 @@ export function wide(count: number): Wide {
 const two32 = 0x1_0000_0000;
 
 /** @param value  an integer from 0 to 2^53-1 */
-export function setWide(column: Wide, index: number, value: number): void {
+function setWide(column: Wide, index: number, value: number): void {
   column.halves[2 * index] = value % two32;
   column.halves[2 * index + 1] = Math.floor(value / two32);
 }
@@ -37,11 +37,60 @@ export function damaged(what: string, cause?: unknown): GodwitError {
   });
 }
 
+/** A column of 64-bit values that grows. */
+export class WideWriter {
+  #column = wide(64);
+  #length = 0;
+
+  /** @param value  an integer from 0 to 2^53-1 */
+  push(value: number): void {
+    if (this.#length === this.#column.bigints.length) this.#grow();
+    setWide(this.#column, this.#length, value);
+    this.#length += 1;
+  }
+
+  pushBig(value: bigint): void {
+    if (this.#length === this.#column.bigints.length) this.#grow();
+    this.#column.bigints[this.#length] = value;
+    this.#length += 1;
+  }
+
+  /** What was pushed; valid until the next push. */
+  column(): Wide {
+    const { bigints, halves } = this.#column;
+    return { bigints: bigints.subarray(0, this.#length), halves: halves.subarray(0, 2 * this.#length) };
+  }
+
+  #grow(): void {
+    const bigger = wide(4 * this.#length);
+    bigger.bigints.set(this.#column.bigints);
+    this.#column = bigger;
+  }
+}
+
+/** A column of Latin-1 text that grows. */
+export class TextColumn {
+  readonly #lengths = new ColumnWriter();
+  readonly #text = new ColumnWriter();
+
+  /** The text from there on. */
+  push(text: string, from: number): void {
+    this.#lengths.varint(text.length - from + 1);
+    this.#text.latin1(text, from);
+  }
+
+  /** As `ColumnWriter.strings` writes them. */
+  appendTo(writer: ColumnWriter): void {
+    writer.raw(this.#lengths.bytes);
+    writer.raw(this.#text.bytes);
+  }
+}
+
 /** How a column of wide values was told: as they are, as steps from the one before, or as steps from a peer column. */
 const modes = { plain: 0, step: 1, peer: 2 } as const;
 
 export class ColumnWriter {
-  #bytes = Buffer.allocUnsafe(4096);
+  #bytes = Buffer.allocUnsafe(1024);
   #length = 0;
 
   #grow(more: number): void {
@@ -64,6 +113,17 @@ export class ColumnWriter {
       rest = Math.floor(rest / 0x80);
     }
     this.#bytes[this.#length++] = rest;
+  }
+
+  /** Names are short: a call into Node for each would take longer than this loop. */
+  latin1(text: string, from: number): void {
+    this.#grow(text.length - from);
+    for (let at = from; at < text.length; at += 1) this.#bytes[this.#length++] = text.charCodeAt(at);
+  }
+
+  /** What was written; valid until the next write. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   raw(bytes: Uint8Array): void {

@@ -1,6 +1,6 @@
 /** Endings, receipts and mixed evidence of a chunk as stored. Mostly there is none, or thousands that are alike: columns, then zstd. */
 import type { ErrorRecord } from "../base/errors.ts";
-import { ColumnReader, ColumnWriter, damaged, setWide, getWide, wide } from "./columns.ts";
+import { ColumnReader, ColumnWriter, damaged, getWide, WideWriter } from "./columns.ts";
 import { type Entry, type Evidence, evidences, outcomes } from "./entry.ts";
 import { decodeItems, encodeItems } from "./item-codec.ts";
 import { type ItemEnding, noReceipts, type Receipts } from "./task.ts";
@@ -9,26 +9,47 @@ const format = 1;
 const flags = { again: 1, error: 2, now: 4 } as const;
 const digestBytes = 32;
 
-/** No endings are no bytes at all. */
+/** Takes endings one by one and keeps no object of those that need no words. */
+export class EndingWriter {
+  readonly #items = new WideWriter();
+  readonly #outcomes = new ColumnWriter();
+  readonly #evidences = new ColumnWriter();
+  readonly #marks = new ColumnWriter();
+  readonly #errors: ErrorRecord[] = [];
+  readonly #now: Entry[] = [];
+  #count = 0;
+
+  add({ item, outcome, evidence, error, now, again }: ItemEnding): void {
+    this.#items.push(item);
+    this.#outcomes.byte(outcomes.indexOf(outcome));
+    this.#evidences.byte(evidences.indexOf(evidence));
+    this.#marks.byte((again ? flags.again : 0) + (error === null ? 0 : flags.error) + (now === null ? 0 : flags.now));
+    if (error !== null) this.#errors.push(error);
+    if (now !== null) this.#now.push(now);
+    this.#count += 1;
+  }
+
+  /** No endings are no bytes at all. */
+  finish(): Uint8Array {
+    if (this.#count === 0) return new Uint8Array(0);
+    const writer = new ColumnWriter();
+    writer.varint(this.#count);
+    writer.wide(this.#items.column());
+    for (const column of [this.#outcomes, this.#evidences, this.#marks]) writer.raw(column.bytes);
+    const text = Buffer.from(this.#errors.length === 0 ? "" : JSON.stringify(this.#errors), "utf8");
+    writer.varint(text.length);
+    writer.raw(text);
+    const entries = this.#now.length === 0 ? new Uint8Array(0) : encodeItems(this.#now.map(asItem));
+    writer.varint(entries.length);
+    writer.raw(entries);
+    return writer.finish(format);
+  }
+}
+
 export function encodeEndings(endings: readonly ItemEnding[]): Uint8Array {
-  if (endings.length === 0) return new Uint8Array(0);
-  const writer = new ColumnWriter();
-  writer.varint(endings.length);
-  const items = wide(endings.length);
-  endings.forEach((ending, index) => setWide(items, index, ending.item));
-  writer.wide(items);
-  for (const ending of endings) writer.byte(outcomes.indexOf(ending.outcome));
-  for (const ending of endings) writer.byte(evidences.indexOf(ending.evidence));
-  for (const ending of endings) writer.byte(flagsOf(ending));
-  const errors = endings.map((ending) => ending.error).filter((error) => error !== null);
-  const text = Buffer.from(errors.length === 0 ? "" : JSON.stringify(errors), "utf8");
-  writer.varint(text.length);
-  writer.raw(text);
-  const now = endings.map((ending) => ending.now).filter((entry) => entry !== null);
-  const entries = now.length === 0 ? new Uint8Array(0) : encodeItems(now.map(asItem));
-  writer.varint(entries.length);
-  writer.raw(entries);
-  return writer.finish(format);
+  const writer = new EndingWriter();
+  for (const ending of endings) writer.add(ending);
+  return writer.finish();
 }
 
 /** @throws state_unusable when the bytes are damaged or of a later format */
@@ -130,12 +151,6 @@ function parseErrors(text: string): readonly ErrorRecord[] {
   } catch (error) {
     throw damaged("errors", error);
   }
-}
-
-function flagsOf(ending: ItemEnding): number {
-  return (
-    (ending.again ? flags.again : 0) + (ending.error === null ? 0 : flags.error) + (ending.now === null ? 0 : flags.now)
-  );
 }
 
 function asItem(entry: Entry): Parameters<typeof encodeItems>[0][number] {

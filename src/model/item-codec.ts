@@ -4,8 +4,8 @@
  * A million small files are some 250 such lists. The first byte is the format.
  */
 import { assert } from "../base/assert.ts";
-import type { Item } from "./chunk.ts";
-import { ColumnReader, ColumnWriter, damaged, getWide, setWide, type Wide, wide } from "./columns.ts";
+import type { Item, Standing } from "./chunk.ts";
+import { ColumnReader, ColumnWriter, damaged, getWide, TextColumn, type Wide, WideWriter } from "./columns.ts";
 import type { Entry, EntryKind, Version } from "./entry.ts";
 import type { BytePath } from "./path.ts";
 
@@ -29,30 +29,103 @@ const wideNames = [
 ] as const;
 type Columns = Record<(typeof wideNames)[number], Wide>;
 
-/** `kept` is the modification time among the attributes, `modified` that of the version: nearly always the same. */
-function columnsOf(items: readonly Item[]): Columns {
-  const columns = Object.fromEntries(wideNames.map((name) => [name, wide(items.length)])) as Columns;
-  items.forEach((item, index) => {
-    const { entry } = item;
-    const { version, attributes } = entry;
-    setWide(columns.size, index, entry.sizeBytes);
-    setWide(columns.offset, index, item.offset);
-    setWide(columns.length, index, item.length);
-    setWide(columns.block, index, item.blockBytes);
+/** Items of a row as they are stored. */
+export interface PackedItems {
+  readonly encoded: Uint8Array;
+  readonly count: number;
+  /** Sum of their lengths. */
+  readonly bytes: number;
+}
+
+/** Takes items one by one and keeps no object of them: a long listing leaves nothing behind but these columns. */
+export class ItemWriter {
+  readonly #marks = new ColumnWriter();
+  readonly #shared = new ColumnWriter();
+  readonly #rest = new TextColumn();
+  readonly #links: string[] = [];
+  readonly #etags: string[] = [];
+  readonly #versionIds: (string | null)[] = [];
+  readonly #standing: Standing[] = [];
+  readonly #wide = Object.fromEntries(wideNames.map((name) => [name, new WideWriter()])) as Record<
+    (typeof wideNames)[number],
+    WideWriter
+  >;
+  #before = "";
+  #count = 0;
+  #bytes = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(item: Item): void {
+    const { entry, standing } = item;
+    this.#marks.byte(flagsOf(item));
+    this.#addPath(entry.path);
+    if (entry.link !== null) this.#links.push(entry.link);
+    if (standing !== undefined) this.#standing.push(standing);
+    this.#addVersion(entry);
+    const columns = this.#wide;
+    columns.size.push(entry.sizeBytes);
+    columns.offset.push(item.offset);
+    columns.length.push(item.length);
+    columns.block.push(item.blockBytes);
+    this.#count += 1;
+    this.#bytes += item.length;
+  }
+
+  finish(): PackedItems {
+    const writer = new ColumnWriter();
+    writer.varint(this.#count);
+    writer.raw(this.#marks.bytes);
+    writer.raw(this.#shared.bytes);
+    this.#rest.appendTo(writer);
+    writer.strings(this.#links, "latin1");
+    writer.strings(this.#etags, "utf8");
+    writer.strings(this.#versionIds, "utf8");
+    const columns = Object.fromEntries(wideNames.map((name) => [name, this.#wide[name].column()])) as Columns;
+    for (const name of wideNames) writer.wide(columns[name], peerOf(columns, name));
+    writer.strings(this.#standing, "utf8");
+    return { encoded: writer.finish(format), count: this.#count, bytes: this.#bytes };
+  }
+
+  /** Front coding: the length shared with the path before, then the rest. */
+  #addPath(path: BytePath): void {
+    const before = this.#before;
+    const most = Math.min(path.length, before.length);
+    let shared = 0;
+    while (shared < most && path.charCodeAt(shared) === before.charCodeAt(shared)) shared += 1;
+    this.#shared.varint(shared);
+    this.#rest.push(path, shared);
+    this.#before = path;
+  }
+
+  /** `kept` is the modification time among the attributes, `modified` that of the version: nearly always the same. */
+  #addVersion({ version, attributes }: Entry): void {
+    const columns = this.#wide;
+    let modified: bigint;
     if (version.kind === "stat") {
-      columns.inode.bigints[index] = version.inode;
-      columns.modified.bigints[index] = version.mtimeNs;
-      columns.changed.bigints[index] = version.ctimeNs;
+      modified = version.mtimeNs;
+      columns.inode.pushBig(version.inode);
+      columns.changed.pushBig(version.ctimeNs);
     } else {
       assert(Number.isSafeInteger(version.modifiedMs), "an object's time is whole milliseconds");
-      columns.modified.bigints[index] = BigInt(version.modifiedMs);
+      modified = BigInt(version.modifiedMs);
+      this.#etags.push(version.etag);
+      this.#versionIds.push(version.versionId);
+      columns.inode.push(0);
+      columns.changed.push(0);
     }
-    columns.kept.bigints[index] = attributes?.mtimeNs ?? columns.modified.bigints[index] ?? 0n;
-    setWide(columns.mode, index, attributes?.mode ?? 0);
-    setWide(columns.uid, index, attributes?.uid ?? 0);
-    setWide(columns.gid, index, attributes?.gid ?? 0);
-  });
-  return columns;
+    columns.modified.pushBig(modified);
+    columns.kept.pushBig(attributes?.mtimeNs ?? modified);
+    columns.mode.push(attributes?.mode ?? 0);
+    columns.uid.push(attributes?.uid ?? 0);
+    columns.gid.push(attributes?.gid ?? 0);
+  }
 }
 
 function flagsOf(item: Item): number {
@@ -67,30 +140,18 @@ function flagsOf(item: Item): number {
   return byte;
 }
 
+export function packItems(items: Iterable<Item>): PackedItems {
+  const writer = new ItemWriter();
+  for (const item of items) writer.add(item);
+  return writer.finish();
+}
+
+export function unpackItems({ encoded }: PackedItems): Item[] {
+  return decodeItems(encoded);
+}
+
 export function encodeItems(items: readonly Item[]): Uint8Array {
-  const writer = new ColumnWriter();
-  writer.varint(items.length);
-  for (const item of items) writer.byte(flagsOf(item));
-  writePaths(
-    writer,
-    items.map((item) => item.entry.path),
-  );
-  const links = items.map((item) => item.entry.link).filter((link) => link !== null);
-  writer.strings(links, "latin1");
-  const objects = items.map((item) => item.entry.version).filter((version) => version.kind === "object");
-  writer.strings(
-    objects.map((version) => version.etag),
-    "utf8",
-  );
-  writer.strings(
-    objects.map((version) => version.versionId),
-    "utf8",
-  );
-  const columns = columnsOf(items);
-  for (const name of wideNames) writer.wide(columns[name], peerOf(columns, name));
-  const standing = items.map((item) => item.standing).filter((tag) => tag !== undefined);
-  writer.strings(standing, "utf8");
-  return writer.finish(format);
+  return packItems(items).encoded;
 }
 
 /** @throws state_unusable when the bytes are damaged or of a later format */
@@ -181,20 +242,6 @@ function countOf(marks: Uint8Array, flag: number): number {
   let count = 0;
   for (const mark of marks) if ((mark & flag) !== 0) count += 1;
   return count;
-}
-
-/** Front coding: the length shared with the path before, then the rest. */
-function writePaths(writer: ColumnWriter, paths: readonly BytePath[]): void {
-  let before = "";
-  const rests = paths.map((path) => {
-    let shared = 0;
-    const most = Math.min(path.length, before.length);
-    while (shared < most && path.charCodeAt(shared) === before.charCodeAt(shared)) shared += 1;
-    writer.varint(shared);
-    before = path;
-    return path.slice(shared);
-  });
-  writer.strings(rests, "latin1");
 }
 
 function readPaths(reader: ColumnReader, count: number): readonly BytePath[] {

@@ -1,12 +1,14 @@
 /**
- * How items end: which ends are final, which are tried again in a later row, and what is counted. The one place where
- * `entries:*` and `bytes:*` grow, so that an entry is counted exactly once, whatever path it took.
+ * How items end: which ends are final, which are tried again in a later row, and what is counted. The one place
+ * where `entries:*` and `bytes:*` of what was planned grow, so that an entry is counted exactly once, whatever path it took.
  */
 import type { ErrorRecord } from "../base/errors.ts";
 import { blockStarts, ended, type Item, type Place, type Stage } from "./chunk.ts";
 import { noEffects, attemptsMax, type ChunkView, type Effects } from "./effects.ts";
-import { isProven, type Outcome, outcomes } from "./entry.ts";
-import { addCounters, type CounterName, type Counters } from "./job.ts";
+import { isProven } from "./entry.ts";
+import { packItems } from "./item-codec.ts";
+import { addCounters, type Counters } from "./job.ts";
+import { outcomeCounters, OutcomeSums } from "./outcome-sums.ts";
 import type { ItemEnding, NewChunk } from "./task.ts";
 
 /** Adds endings to a row: some final, some to be tried again; counts what became final. */
@@ -26,7 +28,7 @@ export function settleItems(row: ChunkView, found: readonly ItemEnding[], effect
   }
   for (const ending of effects.endings) known.add(ending.item);
   const add: NewChunk[] = [...effects.add];
-  if (retried.length > 0) add.push({ kind: row.kind, items: retried, endings: [], attempt: row.attempt + 1 });
+  if (retried.length > 0) add.push({ kind: row.kind, items: packItems(retried), attempt: row.attempt + 1 });
   if (disputed.length > 0) add.push(readOnceMore(row, disputed));
 
   const isRange = row.kind === "range";
@@ -70,7 +72,7 @@ export function restartOrEnd(row: ChunkView, ending: ItemEnding): Effects {
     progress: null,
     endings: [{ ...ending, error, item: 0, again }],
     add: again
-      ? [{ kind: row.kind, items: [nextTry(row, { ...ending, item: 0 })], endings: [], attempt: row.attempt + 1 }]
+      ? [{ kind: row.kind, items: packItems([nextTry(row, { ...ending, item: 0 })]), attempt: row.attempt + 1 }]
       : [],
     lost: [],
     ranges: { type: "drop" },
@@ -115,11 +117,6 @@ export function failItems(row: ChunkView, error: ErrorRecord): Effects {
   });
 }
 
-/** What settled rows count when the plan adds them. */
-export function countSettled(items: readonly Item[], endings: readonly ItemEnding[]): Counters {
-  return countEndings(items, endings);
-}
-
 /** Takes back what a head had counted when it ended well (a reconciliation found damage). */
 export function uncountVerified(item: Item): Counters {
   return outcomeCounters("verified", -1, -item.entry.sizeBytes);
@@ -154,8 +151,8 @@ function readOnceMore(row: ChunkView, disputed: readonly number[]): NewChunk {
   const parts = disputed.map((item) =>
     known.subarray((starts[item] as number) * 32, (starts[item + 1] as number) * 32),
   );
-  const items = disputed.map((item) => all[item] as Item);
-  return { kind: row.kind, items, endings: [], attempt: row.attempt + 1, prehash: Buffer.concat(parts) };
+  const items = packItems(disputed.map((item) => all[item] as Item));
+  return { kind: row.kind, items, attempt: row.attempt + 1, prehash: Buffer.concat(parts) };
 }
 
 function mayTryAgain(ending: ItemEnding): boolean {
@@ -188,22 +185,10 @@ function nextTry(row: ChunkView, ending: ItemEnding): Item {
   return { ...item, entry, length, blockBytes: ending.nowBlockBytes ?? item.blockBytes, standing: undefined };
 }
 
-/** Thousands of ends are mostly alike: summed per outcome, so that no object is made for each. */
 function countEndings(items: readonly Item[], endings: readonly ItemEnding[]): Counters {
-  const entries = outcomes.map(() => 0);
-  const bytes = outcomes.map(() => 0);
-  for (const { again, outcome, item } of endings) {
-    if (again) continue;
-    const at = outcomes.indexOf(outcome);
-    entries[at] = (entries[at] ?? 0) + 1;
-    bytes[at] = (bytes[at] ?? 0) + (items[item]?.entry.sizeBytes ?? 0);
-  }
-  let counters: Counters = {};
-  outcomes.forEach((outcome, at) => {
-    if (entries[at] === 0) return;
-    counters = addCounters(counters, outcomeCounters(outcome, entries[at] ?? 0, bytes[at] ?? 0));
-  });
-  return counters;
+  const sums = new OutcomeSums();
+  for (const { again, outcome, item } of endings) if (!again) sums.add(outcome, items[item]?.entry.sizeBytes ?? 0);
+  return sums.counters();
 }
 
 function countRest(row: ChunkView, items: readonly Item[], known: ReadonlySet<number>): Counters {
@@ -215,13 +200,6 @@ function countRest(row: ChunkView, items: readonly Item[], known: ReadonlySet<nu
     bytes += item.entry.sizeBytes;
   });
   return outcomeCounters(row.stage === "compare" ? "identical" : "verified", entries, bytes);
-}
-
-function outcomeCounters(outcome: Outcome, entries: number, bytes: number): Counters {
-  const counters: Partial<Record<CounterName, number>> = {};
-  counters[`entries:${outcome}`] = entries;
-  counters[`bytes:${outcome}`] = bytes;
-  return counters;
 }
 
 /** Tried as often as allowed: nobody is to try again. */

@@ -1,6 +1,8 @@
 import type { ErrorRecord } from "../base/errors.ts";
-import type { ChunkId, ChunkKind, Item, JobId, Lease, Stage } from "./chunk.ts";
-import type { ChunkEvidence, Entry, Evidence, Outcome, ReadFrom } from "./entry.ts";
+import type { ChunkId, ChunkKind, JobId, Lease, Stage } from "./chunk.ts";
+import { type ChunkEvidence, type Entry, type Evidence, isProven, type Outcome, type ReadFrom } from "./entry.ts";
+import type { PackedItems } from "./item-codec.ts";
+import type { Counters } from "./job.ts";
 
 /** What a worker is handed by a claim: one stage of one chunk, and what earlier stages and attempts left. */
 export interface Task {
@@ -126,15 +128,29 @@ export type TaskResult =
   /** A head or range whose entry changed, vanished or can never be held: the entry ends or starts anew. */
   | { readonly type: "entry_ended"; readonly ending: ItemEnding };
 
-/** Rows that a plan page or a retry adds. */
+/** A row that a plan page or a retry adds, packed as it is stored. */
 export interface NewChunk {
   readonly kind: ChunkKind;
-  readonly items: readonly Item[];
-  /** For `settled` rows: one per item, in order. */
-  readonly endings: readonly ItemEnding[];
+  readonly items: PackedItems;
+  /** Of `settled` rows, and only of them. */
+  readonly settled?: Settled;
   readonly attempt: number;
   /** What the target cannot hold of items that it otherwise takes. */
   readonly lost?: readonly ItemLoss[];
   /** The digests of an earlier pre-flight read, which the next try must match: it is not read beforehand again. */
   readonly prehash?: Uint8Array;
+}
+
+/** How the items of a row ended that was planned with all of its ends: one for each item, in order. */
+export interface Settled {
+  /** Encoded (`model/ending-codec`). */
+  readonly endings: Uint8Array;
+  /** Those that need words. */
+  readonly told: readonly ItemEnding[];
+  readonly counters: Counters;
+}
+
+/** Ends that a report names one by one; of the others their number says all. */
+export function needsWords({ outcome, error }: Pick<ItemEnding, "outcome" | "error">): boolean {
+  return error !== null || !isProven(outcome);
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ErrorRecord } from "../base/errors.ts";
 import type { Item, JobTraits, Stage } from "./chunk.ts";
 import { attemptsMax, type ChunkView } from "./effects.ts";
+import { unpackItems } from "./item-codec.ts";
 import type { BytePath } from "./path.ts";
 import type { ItemEnding, TaskResult } from "./task.ts";
 import {
@@ -62,7 +63,7 @@ describe("packs", () => {
     const published: TaskResult = { type: "published", endings: [failure(1, retry)], lost: [] };
     const effects = afterResult(row("pack", "publish"), published, traits, false);
     expect(effects.counters).toMatchObject({ bytesTransferred: -20, bytesVerified: -20, retries: 1 });
-    expect(effects.add).toMatchObject([{ kind: "pack", attempt: 1, items: [{ length: 20 }] }]);
+    expect(effects.add).toMatchObject([{ kind: "pack", attempt: 1, items: { count: 1, bytes: 20 } }]);
     expect(effects.place).toEqual({ stage: "reconcile", state: "pending" });
   });
 
@@ -221,6 +222,7 @@ test("what is tried again does not trust what the plan saw on the target: an ear
     receipts: { count: 0, digests: new Uint8Array(0), tags: null },
     endings: [ending],
   });
-  expect(add[0]?.items).toEqual([{ ...planned, entry: ending.now, length: 12, standing: undefined }]);
-  expect(add[0]?.items[0]?.standing).toBeUndefined();
+  const again = add.flatMap(({ items }) => unpackItems(items));
+  expect(again).toEqual([{ ...planned, entry: ending.now, length: 12, standing: undefined }]);
+  expect(again[0]?.standing).toBeUndefined();
 });

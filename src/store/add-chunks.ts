@@ -1,8 +1,6 @@
 import { must } from "../base/assert.ts";
 import { chunkBytesOf, type ChunkId, type ChunkKind, firstPlace, phaseOf, type Place } from "../model/chunk.ts";
-import { encodeEndings } from "../model/ending-codec.ts";
-import { encodeItems } from "../model/item-codec.ts";
-import { countSettled } from "../model/settle.ts";
+import { unpackItems } from "../model/item-codec.ts";
 import type { NewChunk } from "../model/task.ts";
 import { writeBlob } from "./blobs.ts";
 import type { Loaded } from "./load.ts";
@@ -44,23 +42,26 @@ function fresh(unit: Unit, kind: ChunkKind, place: Place): FreshRow {
 export async function addChunk(unit: Unit, chunk: NewChunk): Promise<ChunkId> {
   const place: Place =
     chunk.prehash === undefined ? firstPlace(chunk.kind, unit.traits) : { stage: "transfer", state: "pending" };
-  const bytes = chunk.items.reduce((sum, item) => sum + item.length, 0);
+  const { encoded, bytes } = chunk.items;
   const row = { ...fresh(unit, chunk.kind, place), attempt: chunk.attempt, bytes, slice_length: bytes };
   const { id } = await unit.tx.insertInto("chunks").values(row).returning("id").executeTakeFirstOrThrow();
-  await writeBlob(unit.tx, id, "items", encodeItems(chunk.items));
+  await writeBlob(unit.tx, id, "items", encoded);
   if (chunk.prehash !== undefined) await writeBlob(unit.tx, id, "prehash", chunk.prehash);
   unit.added(1);
-  if (chunk.kind === "settled") {
+  const items = once(() => unpackItems(chunk.items));
+  if (chunk.settled !== undefined) {
     unit.moved(chunk.kind, "prepare", place);
-    unit.count(countSettled(chunk.items, chunk.endings));
+    unit.count(chunk.settled.counters);
+    await writeBlob(unit.tx, id, "endings", chunk.settled.endings);
+    await recordEndings(unit, id, chunk.settled.told, items);
   }
-  if (chunk.endings.length > 0) {
-    await writeBlob(unit.tx, id, "endings", encodeEndings(chunk.endings));
-    await recordEndings(unit, id, chunk.endings, () => chunk.items);
-  }
-  const items = (): NewChunk["items"] => chunk.items;
   await recordLosses(unit, { row: { id }, view: { items } }, chunk.lost ?? []);
   return id;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 /** Cuts a head's entry at whole blocks. @returns how many ranges there are */

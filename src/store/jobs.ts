@@ -98,7 +98,7 @@ export async function addPlan(unit: Unit, lead: Lead, batch: PlanBatch): Promise
   unit.count({
     listedEntries: batch.listed.entries,
     listedBytes: batch.listed.bytes,
-    deletionsPlanned: deletions.reduce((sum, { items }) => sum + items.length, 0),
+    deletionsPlanned: deletions.reduce((sum, { items }) => sum + items.count, 0),
   });
   // Also when no row came: the end of planning may let the phase move.
   unit.added(0);

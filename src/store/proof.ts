@@ -4,7 +4,7 @@ import type { ChunkId, Item, Stage } from "../model/chunk.ts";
 import type { ChunkView, Effects } from "../model/effects.ts";
 import type { ReadFrom } from "../model/entry.ts";
 import { pathToBytes } from "../model/path.ts";
-import type { BadBlock, ItemEnding, ItemLoss, Receipts } from "../model/task.ts";
+import { type BadBlock, type ItemEnding, type ItemLoss, needsWords, type Receipts } from "../model/task.ts";
 import { readReceipts } from "./blobs.ts";
 import type { Loaded } from "./load.ts";
 import type { ChunkRow } from "./schema.ts";
@@ -36,10 +36,6 @@ export async function recordEndings(
       .values(rows.slice(at, at + insertRows))
       .execute();
   }
-}
-
-function needsWords({ outcome, error }: ItemEnding): boolean {
-  return error !== null || !["verified", "identical", "unchanged", "filtered"].includes(outcome);
 }
 
 /** The items go on; what they lost is told. */

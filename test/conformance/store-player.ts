@@ -3,9 +3,10 @@ import { must } from "../../src/base/assert.ts";
 import { type ErrorCode, type ErrorRecord } from "../../src/base/errors.ts";
 import { blockStarts, type Item, type JobTraits } from "../../src/model/chunk.ts";
 import type { Entry, EntryKind } from "../../src/model/entry.ts";
-import { decodeItems } from "../../src/model/item-codec.ts";
+import { decodeItems, packItems, unpackItems } from "../../src/model/item-codec.ts";
 import type { JobSpec } from "../../src/model/job.ts";
 import type { BytePath } from "../../src/model/path.ts";
+import { SettledWriter } from "../../src/model/settled.ts";
 import type { BadBlock, ItemEnding, NewChunk, Progress, Task, TaskResult } from "../../src/model/task.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Lead, PlanBatch, Store } from "../../src/ports/store.ts";
@@ -67,13 +68,18 @@ export function item(path: string, sizeBytes: number, kind: EntryKind = "file"):
 }
 
 export function chunk(kind: NewChunk["kind"], items: readonly Item[], endings: readonly ItemEnding[] = []): NewChunk {
-  return { kind, items, endings, attempt: 0 };
+  const row = { kind, items: packItems(items), attempt: 0 };
+  if (endings.length === 0) return row;
+  const settled = new SettledWriter();
+  for (const ending of endings)
+    settled.add(ending.item, must(items[ending.item], "an end is one of an item").entry.sizeBytes, ending);
+  return { ...row, settled: settled.finish() };
 }
 
 export function planOf(chunks: readonly NewChunk[], done = true): PlanBatch {
   const listed = chunks
     .filter(({ kind }) => kind !== "extras" && kind !== "extra_directories")
-    .flatMap(({ items }) => items);
+    .flatMap(({ items }) => unpackItems(items));
   const bytes = listed.reduce((sum, each) => sum + each.entry.sizeBytes, 0);
   return { chunks, listed: { entries: listed.length, bytes }, cursor: done ? null : "after", done };
 }

@@ -14,7 +14,7 @@ import {
 } from "../report/sample-store.ts";
 import { must } from "../../src/base/assert.ts";
 import { blockCount, type Item } from "../../src/model/chunk.ts";
-import { decodeItems } from "../../src/model/item-codec.ts";
+import { decodeItems, packItems } from "../../src/model/item-codec.ts";
 import type { JobSpec } from "../../src/model/job.ts";
 import type { Task, TaskResult } from "../../src/model/task.ts";
 import type { Store } from "../../src/ports/store.ts";
@@ -49,12 +49,12 @@ async function runJob(trouble: Trouble): Promise<void> {
   const job = await store.createJob(spec);
   const lead = await store.lead(job.id, "test");
   await store.setStatus(lead, "running", null);
-  const fresh = { endings: [], attempt: 0 } as const;
+  const fresh = { attempt: 0 } as const;
   await store.addPlan(lead, {
     chunks: [
-      { kind: "pack", items: small, ...fresh },
-      { kind: "head", items: [large], ...fresh },
-      { kind: "directories", items: [folder], ...fresh },
+      { kind: "pack", items: packItems(small), ...fresh },
+      { kind: "head", items: packItems([large]), ...fresh },
+      { kind: "directories", items: packItems([folder]), ...fresh },
     ],
     listed: { entries: 4, bytes: 11 + 130 * mebibyte },
     cursor: null,

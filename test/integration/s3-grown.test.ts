@@ -8,7 +8,7 @@ import type { S3Limits } from "../../src/connectors/s3/limits.ts";
 import { openClient } from "../../src/connectors/s3/open.ts";
 import { S3Target } from "../../src/connectors/s3/target.ts";
 import type { ChunkKind, Item, JobTraits, Stage } from "../../src/model/chunk.ts";
-import { encodeItems } from "../../src/model/item-codec.ts";
+import { encodeItems, unpackItems } from "../../src/model/item-codec.ts";
 import { Meter } from "../../src/model/meter.ts";
 import { noReceipts, type Task, type TaskResult } from "../../src/model/task.ts";
 import { afterResult } from "../../src/model/transition.ts";
@@ -80,7 +80,9 @@ function assignmentOf(kind: ChunkKind, stage: Stage, items: readonly Item[]): As
 function nextItems({ task, items }: Assignment, result: TaskResult): readonly Item[] {
   const bytes = items.reduce((sum, { length }) => sum + length, 0);
   const view = { kind: task.kind, stage: task.stage, attempt: 0, bytes, endings: [], prehash: null };
-  return afterResult({ ...view, items: () => items }, result, traits, false).add.flatMap((row) => row.items);
+  return afterResult({ ...view, items: () => items }, result, traits, false).add.flatMap((row) =>
+    unpackItems(row.items),
+  );
 }
 
 describeOnServers("a file that grows while it is copied", (s3) => {

@@ -4,7 +4,7 @@
  */
 import type { ErrorRecord } from "../../src/base/errors.ts";
 import type { ChunkId, Lease } from "../../src/model/chunk.ts";
-import { decodeItems } from "../../src/model/item-codec.ts";
+import { decodeItems, unpackItems } from "../../src/model/item-codec.ts";
 import type { JobStatus } from "../../src/model/job.ts";
 import type { BytePath } from "../../src/model/path.ts";
 import type { Progress, Task, TaskResult } from "../../src/model/task.ts";
@@ -115,7 +115,7 @@ export class Journal {
   #planned(batch: PlanBatch): void {
     for (const { kind, items } of batch.chunks) {
       if (kind === "extras" || kind === "extra_directories") continue;
-      for (const { entry } of items) this.listed.set(entry.path, (this.listed.get(entry.path) ?? 0) + 1);
+      for (const { entry } of unpackItems(items)) this.listed.set(entry.path, (this.listed.get(entry.path) ?? 0) + 1);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { BytePath } from "../../model/path.ts";
+import { type BytePath, rootPath } from "../../model/path.ts";
 import type { Rows } from "./rows.ts";
 
 /** What is known of some names of a level that stand together. */
@@ -10,11 +10,16 @@ export interface Slice {
   held: number;
 }
 
+/** Keys as a listing thread gives them, with a NUL between them. */
+export interface JoinedKeys {
+  readonly text: string;
+  readonly count: number;
+}
+
 /** A directory on the walk's stack, or one that it has yet to reach. */
 export class Level {
   readonly path: BytePath;
-  /** Sorted; directories end in a slash. */
-  readonly names: readonly string[];
+  readonly count: number;
   next = 0;
   /** Device and inode: known only where links are followed, to see loops. */
   id: string | null = null;
@@ -26,17 +31,28 @@ export class Level {
   rowsBefore: 0 | 1 = 0;
   /** The directory itself, as a thread saw it. */
   own: Rows | null = null;
+  /** Taken apart where the walk gets here: strings that wait for that outlive V8's nursery, and are costly garbage. */
+  readonly #joined: string;
+  #names: readonly string[] | null;
   readonly #prefix: string;
 
-  /** @param prefix  what comes before each name: nothing where the names are whole keys */
-  constructor(path: BytePath, names: readonly string[], prefix: string) {
+  /** @param names  of this directory, or whole keys. Sorted; directories end in a slash */
+  constructor(path: BytePath, names: readonly string[] | JoinedKeys) {
+    const isJoined = "text" in names;
     this.path = path;
-    this.names = names;
-    this.#prefix = prefix;
+    this.count = isJoined ? names.count : names.length;
+    this.#joined = isJoined ? names.text : "";
+    this.#names = isJoined ? null : names;
+    this.#prefix = isJoined || path === rootPath ? "" : `${path}/`;
+  }
+
+  get mayHaveDirectories(): boolean {
+    return this.#names !== null || this.#joined.includes("/\0") || this.#joined.endsWith("/");
   }
 
   keyAt(index: number): BytePath {
-    return (this.#prefix + (this.names[index] ?? "")) as BytePath;
+    this.#names ??= this.#joined.split("\0");
+    return (this.#prefix + (this.#names[index] ?? "")) as BytePath;
   }
 
   /** Nothing of it is asked any more. */

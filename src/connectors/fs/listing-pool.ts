@@ -2,7 +2,6 @@
  * The threads that list for one walk. They begin when they are first asked, end with the pool, and keep no process
  * alive: only somebody who waits does.
  */
-import { availableParallelism } from "node:os";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { GodwitError } from "../../base/errors.ts";
 import type { Answer, Ask, ListingThreadData } from "./listing-protocol.ts";
@@ -18,16 +17,17 @@ interface Member {
 const slowMsPerName = 0.2;
 const threadsMaxSlow = 8;
 
-/** The walk that decodes what they list needs a core too, and there are two walks. */
-function threadsAtFirst(): number {
-  return availableParallelism() >= 4 ? 2 : 1;
-}
+/**
+ * Two even on two cores: the walks of a sync wait for one another, and with one thread each a core idles while one of
+ * them is behind (a tenth of the time on two cores).
+ */
+const threadsAtFirst = 2;
 
 export class ListingPool {
   readonly #data: Omit<ListingThreadData, "port">;
   readonly #onAnswer: (answer: Answer) => void;
   readonly #members: Member[] = [];
-  #wanted = threadsAtFirst();
+  #wanted = threadsAtFirst;
   #dead: GodwitError | null = null;
   #closing = false;
   #wake: (() => void) | null = null;

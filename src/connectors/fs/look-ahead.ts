@@ -105,7 +105,7 @@ export class LookAhead implements AsyncDisposable {
     this.#directories.delete(key);
     this.#reached = key;
     const { level } = known;
-    if (level !== null) this.#held -= level.names.length + 1;
+    if (level !== null) this.#held -= level.count + 1;
     this.#askMore();
     if (level === null) return "by itself";
     const own = must(level.own, "a listed directory was looked at");
@@ -139,7 +139,7 @@ export class LookAhead implements AsyncDisposable {
     for (const [below, { level }] of this.#directories) {
       if (!below.startsWith(key)) continue;
       this.#directories.delete(below);
-      if (level !== null) this.#held -= level.names.length + 1;
+      if (level !== null) this.#held -= level.count + 1;
     }
   }
 
@@ -174,8 +174,9 @@ export class LookAhead implements AsyncDisposable {
 
   *#wishesOf(level: Level, withSlices: boolean): Generator<Wish, undefined> {
     const { after, enters } = this.#options;
+    if (!withSlices && !level.mayHaveDirectories) return undefined;
     let last = -1;
-    for (let index = level.sliced; index < level.names.length; index += 1) {
+    for (let index = level.sliced; index < level.count; index += 1) {
       const key = level.keyAt(index);
       const isPast = after !== null && key <= after;
       if (key.endsWith("/")) {
@@ -240,7 +241,7 @@ export class LookAhead implements AsyncDisposable {
     if ("level" in wish) {
       const { level, slice } = wish;
       const from = level.sliced + slice * sliceNames;
-      const to = Math.min(from + sliceNames, level.names.length);
+      const to = Math.min(from + sliceNames, level.count);
       held = to - from;
       names = Array.from({ length: held }, (_, index) => level.keyAt(from + index)).join("\0");
       level.slices[slice] = { rows: null, isOpen: true, held };
@@ -272,7 +273,7 @@ export class LookAhead implements AsyncDisposable {
     if (directory === undefined) return;
     directory.isOpen = false;
     if (seen === null) return;
-    const level = new Level(wish.directory, count === 0 ? [] : names.split("\0"), "");
+    const level = new Level(wish.directory, { text: names, count });
     const isWhole = count <= sliceNames;
     level.own = seen;
     if (isWhole) {

@@ -18,7 +18,7 @@ import type { Root } from "./root.ts";
 import { walk } from "./walk.ts";
 
 /** Entries and problems of one page. */
-const pageLength = 1_000;
+const pageLength = 250;
 /** Two threads take about as long to begin. On a local disk some 20,000 entries are listed in that time, or 100 over a slow network. */
 const usualThreadsAfterMs = 100;
 /** Entries between two looks at the clock. */

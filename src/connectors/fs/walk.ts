@@ -21,7 +21,7 @@ export function* walk(lister: Lister, after: Cursor | null, ahead: LookAhead | n
   stack.push(listHere(lister, rootPath, root.id));
   if (after === null) yield root;
   for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
-    if (level.next >= level.names.length) {
+    if (level.next >= level.count) {
       stack.pop()?.release();
       continue;
     }
@@ -86,8 +86,7 @@ function enter(lister: Lister, path: BytePath, stack: Level[], ahead: LookAhead 
 }
 
 function listHere(lister: Lister, path: BytePath, id: string | null): Level {
-  const names = namesOf(lister.root, path, lister.follows);
-  const level = new Level(path, names, path === rootPath ? "" : `${path}/`);
+  const level = new Level(path, namesOf(lister.root, path, lister.follows));
   level.id = id;
   return level;
 }
