@@ -54,8 +54,8 @@ export function limitReads(source: Source, limit: SharedLimit, clock: Clock): So
       partBytes: (entry, parts, signal) => source.partBytes?.(entry, parts, signal) ?? Promise.resolve(null),
     }),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
-    read: async function* (work, from, skip, signal): AsyncGenerator<Frame> {
-      for await (const frame of source.read(work, from, skip, signal)) {
+    read: async function* (request, signal): AsyncGenerator<Frame> {
+      for await (const frame of source.read(request, signal)) {
         if ("bytes" in frame) {
           const waitMs = limit.take(frame.bytes.length, clock.monotonicMs());
           if (waitMs > 0) await clock.sleep(waitMs, signal);

@@ -114,7 +114,8 @@ async function compareWithEvidence(
   const others = new Set(items.keys().filter((index) => !wanted.has(index)));
   const evidence = worker?.evidence ?? null;
   const witness = evidence === null ? null : await openWitness(evidence, { ...assignment, skip: others });
-  const result = await compareItems(verifier, assignment, wanted, (item, bytes) => witness?.bytes(item, bytes));
+  const onBytes = witness === null ? null : (item: number, bytes: Uint8Array) => witness.bytes(item, bytes);
+  const result = await compareItems(verifier, assignment, wanted, onBytes);
   const starts = blockStarts(items);
   const endings: ItemEnding[] = [];
   for (const item of result.same) {

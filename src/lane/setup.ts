@@ -1,5 +1,6 @@
 /** Opens what a lane works with. Plain data in, so that it can be sent to a thread. */
 import { type SharedLimit, limitReads } from "../decorators/rate-limit.ts";
+import { sha256Pairs } from "../platform/sha256-pair.ts";
 import type { JobSpec } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -66,8 +67,9 @@ export async function rolesOf({ setup, places, clock, meter, limit }: RoleParts)
   const { target, existing } = places;
   const existingReadFrom = spec.target.startsWith("s3:") ? "store" : "cache";
   const evidence = await evidenceProvider(spec, source);
+  const newPair = sha256Pairs();
   return {
-    worker: target === null ? null : { source, target, clock, meter, evidence },
-    verifier: { target, existing, existingReadFrom, source, meter },
+    worker: target === null ? null : { source, target, clock, meter, newPair, evidence },
+    verifier: { target, existing, existingReadFrom, source, meter, newPair },
   };
 }

@@ -60,15 +60,20 @@ export interface Observed {
 
 /**
  * Bytes of one item at an offset of its entry, or the end of the item: so that one changed file does not shift a packed
- * chunk. Frames of an item come in order of offset, items in order of index, each item ends in exactly one `end`.
- * `bytes` is a view into a buffer that is used again: it is valid until the next frame is pulled.
- * A frame never crosses the border of a block.
+ * chunk. Frames of an item come in order of offset (but for pairs), items in order of index, each item ends in exactly
+ * one `end`. `bytes` is a view into a buffer that is used again: it is valid until the next frame is pulled, the first
+ * of a pair until the next but one. A frame never crosses the border of a block.
  */
 export type Frame = BytesFrame | EndFrame;
 export interface BytesFrame {
   readonly item: number;
   readonly offset: number;
   readonly bytes: Uint8Array;
+  /**
+   * The next frame lies in the same place of the next block, and both blocks are whole: they can be hashed at once. Only
+   * where pairs were asked for; false when absent.
+   */
+  readonly pairsWithNext?: boolean;
 }
 export interface EndFrame {
   readonly item: number;
@@ -84,6 +89,16 @@ export type ItemEnd =
 /** An item that was not given whole. */
 export type BrokenEnd = Exclude<ItemEnd, { readonly outcome: "read" }>;
 
+export interface ReadRequest {
+  readonly work: Work;
+  /** The first block, counted over all items of the work. Items that end before it get no frames. */
+  readonly from: number;
+  /** Items to leave out. */
+  readonly skip: ReadonlySet<number>;
+  /** Frames may come in pairs; a source need not give any. False when absent. */
+  readonly paired?: boolean;
+}
+
 /** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */
 export interface Source extends AsyncDisposable {
   /** As shown to people; never with credentials. */
@@ -95,11 +110,8 @@ export interface Source extends AsyncDisposable {
    * @throws listing_failed when a directory or page cannot be listed: never an empty answer instead
    */
   plan(after: Cursor | null, signal: AbortSignal): AsyncIterable<PlanPage>;
-  /**
-   * Reads the items from block `from` of the work on (blocks are counted over all its items). Items that end before
-   * `from`, and those in `skip`, get no frames. Only files have bytes; other kinds get their `end` alone.
-   */
-  read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncIterable<Frame>;
+  /** Reads items of a work. Only files have bytes; other kinds get their `end` alone. */
+  read(request: ReadRequest, signal: AbortSignal): AsyncIterable<Frame>;
   /** @returns null when the entry is gone. */
   observe(entry: Entry, signal: AbortSignal): Promise<Observed | null>;
   /**

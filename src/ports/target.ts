@@ -64,6 +64,8 @@ export interface Target extends AsyncDisposable {
   readonly location: string;
   /** True when bytes can be read back only under the final name: then `publish` comes before `readBack`. */
   readonly publishFirst: boolean;
+  /** It takes frames in pairs, as `write` gets them. False when absent. */
+  readonly takesPairs?: boolean;
   /**
    * Bytes of a block for an entry of this size (8 MiB; on S3 the size of a part). Ranges are cut at whole blocks.
    * @throws too_large when the target can never hold it
@@ -143,4 +145,6 @@ export interface ReadBackRequest {
   readonly published: boolean;
   /** The bytes themselves are asked for: a digest that the store keeps is no answer. False when absent. */
   readonly wantsBytes?: boolean;
+  /** Frames may come in pairs; a target need not give any. False when absent. */
+  readonly paired?: boolean;
 }

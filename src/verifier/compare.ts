@@ -1,9 +1,10 @@
 /** Comparison by content: both sides are read, nothing is written. For `check`, and for what a copy finds already there. */
 import { createHash } from "node:crypto";
+import { BlockHasher } from "../model/block-hasher.ts";
 import { blockStarts, type Item, type Work } from "../model/chunk.ts";
 import type { ItemEnding, TaskResult } from "../model/task.ts";
 import type { Assignment } from "../ports/assignment.ts";
-import type { BrokenEnd, Observed, Source } from "../ports/source.ts";
+import type { BrokenEnd, BytesFrame, Observed, Source } from "../ports/source.ts";
 import { endingOf } from "../ports/source-errors.ts";
 import type { VerifierRole } from "./role.ts";
 
@@ -27,7 +28,7 @@ export async function compareItems(
   role: VerifierRole,
   assignment: Assignment,
   wanted: ReadonlySet<number>,
-  onBytes: (item: number, bytes: Uint8Array) => void = () => {},
+  onBytes: ((item: number, bytes: Uint8Array) => void) | null = null,
 ): Promise<Comparison> {
   const { items, work, signal } = assignment;
   const skip = new Set(items.keys().filter((index) => !wanted.has(index)));
@@ -49,7 +50,8 @@ export async function compareItems(
     found.set(index, seen);
     there[index] = { ...item, entry: seen.entry };
   }
-  const theirs = await digestsOf(role, role.existing, { work: { ...work, items: there }, skip: absent, signal });
+  const others = { work: { ...work, items: there }, skip: absent, signal, onBytes: null };
+  const theirs = await digestsOf(role, role.existing, others);
   const same = new Set<number>();
   const starts = blockStarts(items);
   const { digests, broken, observed } = ours;
@@ -98,7 +100,8 @@ interface Reading {
   readonly work: Work;
   readonly skip: ReadonlySet<number>;
   readonly signal: AbortSignal;
-  readonly onBytes?: ((item: number, bytes: Uint8Array) => void) | undefined;
+  /** Wants them in order. */
+  readonly onBytes: ((item: number, bytes: Uint8Array) => void) | null;
 }
 
 async function digestsOf(
@@ -110,15 +113,16 @@ async function digestsOf(
   const digests = new Uint8Array((starts.at(-1) as number) * 32);
   const broken = new Map<number, BrokenEnd>();
   const observed = new Map<number, Observed>();
-  let running = createHash("sha256");
+  const newPair = onBytes === null ? role.newPair : null;
+  const hasher = new BlockHasher<BytesFrame>(work.items, newPair);
   const name = side === role.source ? "sourceBytesRead" : "targetBytesRead";
-  for await (const frame of side.read(work, 0, skip, signal)) {
+  for await (const frame of side.read({ work, from: 0, skip, paired: newPair !== null }, signal)) {
     const item = work.items[frame.item] as Item;
     const start = starts[frame.item] as number;
     if ("end" in frame) {
+      hasher.forget();
       if (frame.end.outcome !== "read") {
         broken.set(frame.item, frame.end);
-        running = createHash("sha256");
         continue;
       }
       observed.set(frame.item, frame.end.observed);
@@ -129,11 +133,7 @@ async function digestsOf(
     }
     role.meter.add(name, frame.bytes.length);
     onBytes?.(frame.item, frame.bytes);
-    running.update(frame.bytes);
-    const to = frame.offset - item.offset + frame.bytes.length;
-    if (to % item.blockBytes !== 0 && to !== item.length) continue;
-    digests.set(running.digest(), (start + Math.ceil(to / item.blockBytes) - 1) * 32);
-    running = createHash("sha256");
+    for (const { block, digest } of hasher.take(frame)) if (digest !== null) digests.set(digest, block * 32);
   }
   return { digests, broken, observed };
 }

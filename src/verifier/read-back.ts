@@ -2,8 +2,9 @@
  * Verification: what the target stores is read back and every block compared with the digest that was computed while
  * the source was read. It knows nothing of how the bytes got there, and never reads the source.
  */
-import { createHash, hash, type Hash } from "node:crypto";
+import { hash } from "node:crypto";
 import { must } from "../base/assert.ts";
+import { BlockHasher, type NewSha256Pair } from "../model/block-hasher.ts";
 import { displayPath } from "../model/path.ts";
 import { blockStarts, type Item } from "../model/chunk.ts";
 import type { Entry } from "../model/entry.ts";
@@ -18,8 +19,9 @@ export async function readBack(role: VerifierRole, assignment: Assignment): Prom
   const { task, work, skip, signal } = assignment;
   const target = must(role.target, "a read-back has a target");
   const published = task.stage === "reconcile" || target.publishFirst;
-  const check = new BlockCheck(assignment);
-  const frames = target.readBack({ work, receipts: task.receipts, skip, published }, signal);
+  const check = new BlockCheck(assignment, role.newPair);
+  const request = { work, receipts: task.receipts, skip, published, paired: role.newPair !== null };
+  const frames = target.readBack(request, signal);
   for await (const frame of frames) {
     if ("end" in frame) {
       check.end(frame.item, frame.end);
@@ -39,33 +41,20 @@ class BlockCheck {
   readonly #items: readonly Item[];
   readonly #starts: readonly number[];
   readonly #expected: Uint8Array;
-  #running: Hash | null = null;
+  readonly #hasher: BlockHasher<BytesFrame>;
   /** Blocks of the present item that were compared. */
   #compared = 0;
 
-  constructor({ items, task }: Assignment) {
+  constructor({ items, task }: Assignment, newPair: NewSha256Pair | null) {
     this.#items = items;
     this.#starts = blockStarts(items);
+    this.#hasher = new BlockHasher(items, newPair);
     this.#expected = task.receipts.digests;
   }
 
   bytes(frame: BytesFrame): void {
-    const item = this.#items[frame.item] as Item;
-    const from = frame.offset - item.offset;
-    const to = from + frame.bytes.length;
-    const index = Math.floor(from / item.blockBytes);
-    const block = (this.#starts[frame.item] as number) + index;
-    const isFirst = from === index * item.blockBytes;
-    const isLast = to === Math.min((index + 1) * item.blockBytes, item.length);
-    if (isFirst && isLast) {
-      this.compare(frame.item, block, hash("sha256", frame.bytes, "buffer"));
-      return;
-    }
-    if (isFirst || this.#running === null) this.#running = createHash("sha256");
-    this.#running.update(frame.bytes);
-    if (!isLast) return;
-    this.compare(frame.item, block, this.#running.digest());
-    this.#running = null;
+    for (const { frame: hashed, block, digest } of this.#hasher.take(frame))
+      if (digest !== null) this.compare(hashed.item, block, digest);
   }
 
   compare(item: number, block: number, digest: Uint8Array): void {
@@ -79,7 +68,7 @@ class BlockCheck {
     const item = this.#items[index] as Item;
     const compared = this.#compared;
     this.#compared = 0;
-    this.#running = null;
+    this.#hasher.forget();
     if (end.outcome !== "read") {
       this.endings.push(missing(index, item, end.error.what));
       return;

@@ -1,3 +1,4 @@
+import type { NewSha256Pair } from "../model/block-hasher.ts";
 import type { ReadFrom } from "../model/entry.ts";
 import type { Meter } from "../model/meter.ts";
 import type { Source } from "../ports/source.ts";
@@ -12,4 +13,6 @@ export interface VerifierRole {
   readonly existingReadFrom: ReadFrom;
   readonly source: Source;
   readonly meter: Meter;
+  /** Null where this machine hashes streams one by one. */
+  readonly newPair: NewSha256Pair | null;
 }

@@ -1,6 +1,6 @@
-import { createHash, hash, type Hash } from "node:crypto";
-import { assert } from "../base/assert.ts";
+import { hash } from "node:crypto";
 import type { ErrorRecord } from "../base/errors.ts";
+import { BlockHasher, type NewSha256Pair } from "../model/block-hasher.ts";
 import { blockStarts, type Item, type Work } from "../model/chunk.ts";
 import type { Meter } from "../model/meter.ts";
 import type { BytesFrame, Frame, ItemEnd } from "../ports/source.ts";
@@ -32,6 +32,8 @@ export interface DigestOptions {
   readonly work: Work;
   /** One digest of 32 bytes per block of the work; filled as blocks pass. */
   readonly digests: Uint8Array;
+  /** Where the frames come in pairs. */
+  readonly newPair: NewSha256Pair | null;
   readonly witness: Witness | null;
   readonly meter: Meter;
   /** Sees the end of every item. */
@@ -49,12 +51,12 @@ export async function* digestFrames(
 ): AsyncGenerator<DigestedFrame> {
   const { work, digests, witness, meter, onEnd } = options;
   const starts = blockStarts(work.items);
-  let running: Hash | null = null;
+  const hasher = new BlockHasher<BytesFrame>(work.items, options.newPair);
   let rejected = -1;
   for await (const frame of frames) {
     const item = work.items[frame.item] as Item;
     if ("end" in frame) {
-      running = null;
+      hasher.forget();
       if (frame.item === rejected) continue;
       let { end } = frame;
       if (end.outcome === "read" && item.entry.kind === "file" && item.length === 0) {
@@ -73,25 +75,13 @@ export async function* digestFrames(
     meter.add("sourceBytesRead", frame.bytes.length);
     if (frame.item === rejected) continue;
     witness?.bytes(frame.item, frame.bytes);
-    const place = placeOf(item, frame);
-    const block = (starts[frame.item] as number) + place.block;
-    let digest: Uint8Array | null = null;
-    if (place.first && place.last) {
-      digest = hash("sha256", frame.bytes, "buffer");
-    } else {
-      if (place.first) running = createHash("sha256");
-      assert(running !== null, "a block is read from its start");
-      running.update(frame.bytes);
-      if (place.last) {
-        digest = running.digest();
-        running = null;
-      }
-    }
-    if (digest !== null) {
-      digests.set(digest, block * digestBytes);
-      if (witness !== null) {
-        const isLast = frame.offset + frame.bytes.length === item.offset + item.length;
-        const objection = await witness.objection({ item: frame.item, block, digest, isLast });
+    for (const { frame: hashed, block, digest } of hasher.take(frame)) {
+      const { offset, bytes } = hashed;
+      if (frame.item === rejected) continue;
+      if (digest !== null) {
+        digests.set(digest, block * digestBytes);
+        const isLast = offset + bytes.length === item.offset + item.length;
+        const objection = (await witness?.objection({ item: frame.item, block, digest, isLast })) ?? null;
         if (objection !== null) {
           rejected = frame.item;
           const end: ItemEnd = { outcome: "failed", error: objection };
@@ -100,18 +90,9 @@ export async function* digestFrames(
           continue;
         }
       }
+      yield { item: frame.item, offset, bytes, block, digest };
+      // Pulled again: the target has taken them.
+      meter.add("targetBytesWritten", bytes.length);
     }
-    yield { item: frame.item, offset: frame.offset, bytes: frame.bytes, block, digest };
-    // Pulled again: the target has taken them.
-    meter.add("targetBytesWritten", frame.bytes.length);
   }
-}
-
-/** Where a frame lies in its block; a frame never crosses a block's border. */
-function placeOf(item: Item, frame: BytesFrame): { block: number; first: boolean; last: boolean } {
-  const from = frame.offset - item.offset;
-  const to = from + frame.bytes.length;
-  const block = Math.floor(from / item.blockBytes);
-  const blockEnd = Math.min((block + 1) * item.blockBytes, item.length);
-  return { block, first: from === block * item.blockBytes, last: to === blockEnd };
 }

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from "../base/errors.ts";
+import type { NewSha256Pair } from "../model/block-hasher.ts";
 import type { Item } from "../model/chunk.ts";
 import type { Evidence, Outcome } from "../model/entry.ts";
 import type { Meter } from "../model/meter.ts";
@@ -13,6 +14,8 @@ export interface WorkerRole {
   readonly target: Target;
   readonly clock: Clock;
   readonly meter: Meter;
+  /** Null where this machine hashes streams one by one. */
+  readonly newPair: NewSha256Pair | null;
   /** Where the source's bytes shall be compared with evidence; null where there is none. */
   readonly evidence: EvidenceProvider | null;
 }

@@ -41,8 +41,12 @@ export async function transfer(
   });
   for (const ending of known?.endings ?? []) ledger.know(ending, known?.digests ?? new Uint8Array(0));
   const twice = task.prehash === null ? null : secondReadWitness(task.prehash);
-  const frames = digestFrames(role.source.read(work, firstBlock, skip, signal), {
+  // Evidence about whole items wants their bytes in order.
+  const newPair = judge === null && role.target.takesPairs === true ? role.newPair : null;
+  const request = { work, from: firstBlock, skip, paired: newPair !== null };
+  const frames = digestFrames(role.source.read(request, signal), {
     work,
+    newPair,
     digests: ledger.digests,
     witness: twice ?? judge,
     meter: role.meter,
@@ -90,8 +94,11 @@ export async function prehash(role: WorkerRole, assignment: Assignment): Promise
   const { task, items, work, skip, signal } = assignment;
   const digests = new Uint8Array((blockStarts(items).at(-1) as number) * digestBytes);
   const endings: ItemEnding[] = [];
-  const frames = digestFrames(role.source.read(work, 0, skip, signal), {
+  const { newPair } = role;
+  const request = { work, from: 0, skip, paired: newPair !== null };
+  const frames = digestFrames(role.source.read(request, signal), {
     work,
+    newPair,
     digests,
     witness: null,
     meter: role.meter,

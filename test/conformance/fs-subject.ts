@@ -2,6 +2,8 @@
 import { pathToFileURL } from "node:url";
 import { fsConnector, openFsSource } from "../../src/connectors/fs/connector.ts";
 import { xattrsSupported } from "../../src/connectors/fs/xattrs.ts";
+import { sha256Pairs } from "../../src/platform/sha256-pair.ts";
+import { slowPair } from "../testbed/slow-pair.ts";
 import { serversRequired } from "../testbed/tools.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { treeOf } from "./fs-tree.ts";
@@ -40,6 +42,13 @@ export const fsSubject: ContractSubject = {
     absence: true,
   },
   createPlace: async () => fsPlace(),
+};
+
+/** The same with two blocks at a time. */
+export const fsPairedSubject: ContractSubject = {
+  ...fsSubject,
+  name: "fs in pairs",
+  newPair: sha256Pairs() ?? slowPair,
 };
 
 /** The same with threads that list ahead from the first entry on, however small the tree. */

@@ -1,8 +1,10 @@
 import { describe } from "vitest";
 import { connectorContract } from "./connector-contract.ts";
 import { describeWithTools } from "../testbed/suites.ts";
-import { fsAheadSubject, fsSubject } from "./fs-subject.ts";
+import { fsAheadSubject, fsPairedSubject, fsSubject } from "./fs-subject.ts";
 import { listingContract } from "./listing-contract.ts";
+import { recoveryContract } from "./recovery-contract.ts";
+import { writingContract } from "./writing-contract.ts";
 
 connectorContract(fsSubject);
 
@@ -11,4 +13,9 @@ if (!fsSubject.capabilities.xattrs) describeWithTools("fs: extended attributes",
 
 describe(`${fsAheadSubject.name} keeps the contract of listings`, () => {
   listingContract(fsAheadSubject);
+});
+
+describe(`${fsPairedSubject.name} keeps the contracts of writing and recovery`, () => {
+  writingContract(fsPairedSubject);
+  recoveryContract(fsPairedSubject);
 });

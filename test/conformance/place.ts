@@ -8,6 +8,8 @@ import { noReceipts, type RangeReceipts, type Receipts } from "../../src/model/t
 import type { Connector, OpenOptions } from "../../src/ports/connector.ts";
 import type { Cursor, ItemEnd, PlanPage, Source } from "../../src/ports/source.ts";
 import type { Target, WriteReceipt } from "../../src/ports/target.ts";
+import { must } from "../../src/base/assert.ts";
+import type { NewSha256Pair } from "../../src/model/block-hasher.ts";
 import { digestFrames } from "../../src/worker/digest-frames.ts";
 
 export interface PutOptions {
@@ -68,6 +70,8 @@ export interface ContractSubject {
   readonly connector: Connector;
   readonly capabilities: Capabilities;
   readonly options?: Partial<OpenOptions>;
+  /** Frames are asked for in pairs, and hashed by this. */
+  readonly newPair?: NewSha256Pair;
   /** Cases that its server cannot show, by name, each with the reason. */
   readonly beyond?: Readonly<Record<string, string>>;
   createPlace(): Promise<ContractPlace>;
@@ -117,8 +121,15 @@ export class Mover implements AsyncDisposable {
   readonly source: Source;
   readonly target: Target;
   readonly jobId: string;
+  readonly #newPair: NewSha256Pair | null;
 
-  private constructor(place: ContractPlace, source: Source, target: Target, jobId: string) {
+  private constructor(
+    subject: ContractSubject,
+    place: ContractPlace,
+    [source, target]: [Source, Target],
+    jobId: string,
+  ) {
+    this.#newPair = subject.newPair ?? null;
     this.place = place;
     this.source = source;
     this.target = target;
@@ -129,7 +140,7 @@ export class Mover implements AsyncDisposable {
     const options = { ...defaultOptions, ...subject.options, ...more };
     const source = await subject.connector.openSource(place.sourceUrl, options);
     const target = await subject.connector.openTarget(place.targetUrl, options);
-    return new Mover(place, source, target, options.jobId);
+    return new Mover(subject, place, [source, target], options.jobId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -176,7 +187,7 @@ export class Mover implements AsyncDisposable {
     const told: string[] = [];
     const ends = new Map<number, ItemEnd>();
     let bytesRead = 0;
-    const read = this.source.read(work, from, skip, signal);
+    const read = this.source.read({ work, from, skip, paired: this.#newPair !== null }, signal);
     const counted = (async function* () {
       let index = 0;
       for await (const frame of read) {
@@ -187,7 +198,14 @@ export class Mover implements AsyncDisposable {
       }
     })();
     const onEnd = (item: number, end: ItemEnd): void => void ends.set(item, end);
-    const frames = digestFrames(counted, { work, digests, witness: null, meter: new Meter(), onEnd });
+    const frames = digestFrames(counted, {
+      work,
+      digests,
+      witness: null,
+      newPair: this.#newPair,
+      meter: new Meter(),
+      onEnd,
+    });
     const state = (): Receipts => ({
       count,
       digests,
@@ -220,15 +238,16 @@ export class Mover implements AsyncDisposable {
     published = this.target.publishFirst,
   ): Promise<readonly (Buffer | Entry | string)[]> {
     const found: (Buffer | Entry | string)[] = work.items.map(() => "no end");
-    const parts: Buffer[][] = work.items.map(() => []);
-    for await (const frame of this.target.readBack({ work, receipts, skip: new Set(), published }, never)) {
+    const parts = work.items.map(() => new Map<number, Buffer>());
+    const request = { work, receipts, skip: new Set<number>(), published, paired: this.#newPair !== null };
+    for await (const frame of this.target.readBack(request, never)) {
       if ("end" in frame) {
         const { end } = frame;
         const isFile = work.items[frame.item]?.entry.kind === "file";
         if (end.outcome !== "read") found[frame.item] = end.outcome;
-        else found[frame.item] = isFile ? Buffer.concat(parts[frame.item] as Buffer[]) : end.observed.entry;
+        else found[frame.item] = isFile ? inOrder(must(parts[frame.item], "an item")) : end.observed.entry;
       } else if ("bytes" in frame) {
-        parts[frame.item]?.push(Buffer.from(frame.bytes));
+        parts[frame.item]?.set(frame.offset, Buffer.from(frame.bytes));
       }
     }
     return found;
@@ -254,6 +273,10 @@ export class Mover implements AsyncDisposable {
     await this.target.seal(directories, new Set(), never);
     return entries;
   }
+}
+
+function inOrder(parts: ReadonlyMap<number, Buffer>): Buffer {
+  return Buffer.concat([...parts].toSorted(([a], [b]) => a - b).map(([, bytes]) => bytes));
 }
 
 /** A transfer that broke off, with what it had got so far. */

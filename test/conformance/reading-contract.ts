@@ -17,7 +17,7 @@ async function read(mover: Mover, work: Work, from = 0, skip: ReadonlySet<number
   const ends = new Map<number, ItemEnd>();
   const order: number[] = [];
   const faults: string[] = [];
-  for await (const frame of mover.source.read(work, from, skip, never)) {
+  for await (const frame of mover.source.read({ work, from, skip }, never)) {
     if (order.at(-1) !== frame.item) order.push(frame.item);
     if (ends.has(frame.item)) faults.push(`item ${frame.item} goes on after its end`);
     if ("end" in frame) {
@@ -130,7 +130,7 @@ export function readingContract(subject: ContractSubject): void {
       const work = mover.pack(await mover.entry(name));
       const bytes: Buffer[] = [];
       let outcome = "";
-      for await (const frame of mover.source.read(work, 0, new Set(), never)) {
+      for await (const frame of mover.source.read({ work, from: 0, skip: new Set() }, never)) {
         if ("end" in frame) {
           outcome = frame.end.outcome;
           continue;
@@ -152,7 +152,7 @@ export function readingContract(subject: ContractSubject): void {
     await using mover = await Mover.open(subject, place);
     const work = mover.pack(await mover.entry(path("file")));
     const controller = new AbortController();
-    const frames = mover.source.read(work, 0, new Set(), controller.signal);
+    const frames = mover.source.read({ work, from: 0, skip: new Set() }, controller.signal);
     await expect(async () => {
       for await (const _ of frames) controller.abort(new Error("asked to stop"));
     }).rejects.toThrow("asked to stop");

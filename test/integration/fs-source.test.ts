@@ -45,7 +45,7 @@ describe("what a source cannot give", () => {
     await using mover = await openMover(place);
     const work = mover.pack(...(await mover.list()).filter(({ kind }) => kind === "file"));
     becomeNobody();
-    const ends = await Array.fromAsync(mover.source.read(work, 0, new Set(), never));
+    const ends = await Array.fromAsync(mover.source.read({ work, from: 0, skip: new Set() }, never));
     expect(ends).toMatchObject([
       { item: 0, end: { outcome: "failed", error: { code: "unreadable", disposition: "rejected" } } },
       { item: 1, offset: 0 },
@@ -62,7 +62,7 @@ describe("what a source cannot give", () => {
     for (const name of ["a", "b"]) fs.unlinkSync(join(place.from, name));
     fs.symlinkSync("secret", join(place.from, "a"));
     execFileSync("mkfifo", [join(place.from, "b")]);
-    const ends = await Array.fromAsync(mover.source.read(work, 0, new Set(), never));
+    const ends = await Array.fromAsync(mover.source.read({ work, from: 0, skip: new Set() }, never));
     expect(ends).toMatchObject([
       { item: 0, end: { outcome: "changed", now: { kind: "symlink" } } },
       { item: 1, end: { outcome: "changed", now: null } },

@@ -42,14 +42,14 @@ export function withoutComparing(_: Task, result: TaskResult): TaskResult {
 /** A source that reads whatever stands under the name, and says that it is what was planned. */
 export function withoutPinning(source: Source): Source {
   return over(source, {
-    read: async function* (work, from, skip, signal) {
+    read: async function* (request, signal) {
       const items: Work["items"] = await Promise.all(
-        work.items.map(async (item) => {
+        request.work.items.map(async (item) => {
           const seen = await source.observe(item.entry, signal);
           return seen?.entry.sizeBytes === item.entry.sizeBytes ? { ...item, entry: seen.entry } : item;
         }),
       );
-      yield* source.read({ ...work, items }, from, skip, signal);
+      yield* source.read({ ...request, work: { ...request.work, items } }, signal);
     },
     observe: async (entry, signal) => {
       const seen = await source.observe(entry, signal);

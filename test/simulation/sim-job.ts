@@ -63,15 +63,15 @@ class SimLane implements Lane {
       keepsDirectories: plain.keepsDirectories,
       plan: (after, signal) => plain.plan(after, signal),
       observe: (entry, signal) => plain.observe(entry, signal),
-      read: (work, from, skip, signal) => {
-        job.onRead(must(this.#task, "a task runs"), from);
-        return plain.read(work, from, skip, signal);
+      read: (request, signal) => {
+        job.onRead(must(this.#task, "a task runs"), request.from);
+        return plain.read(request, signal);
       },
       [Symbol.asyncDispose]: () => plain[Symbol.asyncDispose](),
     };
     this.#roles = {
-      worker: { source, target, clock: gate.process.clock, meter, evidence: null },
-      verifier: { target, existing, existingReadFrom: "cache", source, meter },
+      worker: { source, target, clock: gate.process.clock, meter, evidence: null, newPair: null },
+      verifier: { target, existing, existingReadFrom: "cache", source, meter, newPair: null },
     };
   }
 

@@ -128,7 +128,7 @@ function direct(path: string): Finding {
   const stored = new StoredReader(true);
   const opened = stored.open(path, 0);
   try {
-    stored.read(opened, 0, 4_096);
+    stored.read(opened, { position: 0, length: 4_096, buffer: 0 });
     if (opened.isDirect && stored.hasMedium(path, fstatSync(opened.fd).dev)) {
       return ok("read-back", "comes from the medium (O_DIRECT).");
     }

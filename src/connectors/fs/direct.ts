@@ -3,7 +3,7 @@
  * must be multiples of the device's block; 4 KiB satisfies all. Whether it works is found by trying, per file system.
  */
 import { closeSync, constants, openSync, readSync, statfsSync } from "node:fs";
-import { frameBytes } from "./read.ts";
+import { frameBytes, type FramePlace } from "./frame-order.ts";
 import { systemCode } from "./errors.ts";
 import { native } from "./native.ts";
 import type { FsPath } from "./root.ts";
@@ -23,17 +23,30 @@ export interface OpenStored {
   readonly isDirect: boolean;
 }
 
+/** Memory into which O_DIRECT can read once it is known where in it an aligned address is. */
+class AlignedMemory {
+  // Unaligned frames need up to two blocks more, the address one more.
+  readonly whole = Buffer.allocUnsafeSlow(frameBytes + 3 * alignment);
+  /** Null while nobody knows. */
+  aligned: Buffer | null = null;
+
+  constructor() {
+    if (native !== null) this.aligned = this.from(Number(-native.address(this.whole) & BigInt(alignment - 1)));
+  }
+
+  from(start: number): Buffer {
+    return this.whole.subarray(start, start + frameBytes + 2 * alignment);
+  }
+}
+
 export class StoredReader {
-  readonly #memory: Buffer;
-  #view: Buffer | null = null;
+  /** The second is for pairs: made when the first of them is read. */
+  readonly #memories: AlignedMemory[] = [];
   #wantsDirect: boolean;
   readonly #inMemory = new Map<number, boolean>();
 
   constructor(wantsDirect: boolean) {
     this.#wantsDirect = wantsDirect && direct !== undefined;
-    // Unaligned frames need up to two blocks more, the address one more.
-    this.#memory = Buffer.allocUnsafeSlow(frameBytes + 3 * alignment);
-    if (native !== null) this.#view = this.#alignedAt(Number(-native.address(this.#memory) & BigInt(alignment - 1)));
   }
 
   open(path: FsPath, more: number): OpenStored {
@@ -60,37 +73,39 @@ export class StoredReader {
     return !known;
   }
 
-  /** @returns the bytes, fewer at the end of the file; valid until the next call */
-  read({ fd, isDirect }: OpenStored, position: number, length: number): Buffer {
-    if (!isDirect) {
-      const got = readSync(fd, this.#memory, 0, length, position);
-      return this.#memory.subarray(0, got);
+  /** @returns the bytes, fewer at the end of the file; valid until the next call with this buffer */
+  read({ fd, isDirect }: OpenStored, { position, length, buffer }: Omit<FramePlace, "pairsWithNext">): Buffer {
+    const memory = (this.#memories[buffer] ??= new AlignedMemory());
+    const view = isDirect && this.#align(memory, fd) ? memory.aligned : null;
+    if (view === null) {
+      let filled = 0;
+      for (let got = -1; filled < length && got !== 0; filled += got)
+        got = readSync(fd, memory.whole, filled, length - filled, position + filled);
+      return memory.whole.subarray(0, filled);
     }
-    const view = this.#view as Buffer;
     const before = position % alignment;
     const whole = Math.ceil((before + length) / alignment) * alignment;
     const got = readSync(fd, view, 0, whole, position - before);
     return view.subarray(before, Math.max(before, Math.min(got, before + length)));
   }
 
-  /** Without koffi the address is unknown: the first view that the system takes is aligned. */
   #probe(fd: number): boolean {
-    if (this.#view !== null) return true;
-    for (let tried = 1; tried <= alignment / addressStep; tried += 1) {
-      const view = this.#alignedAt(alignment - tried * addressStep);
+    const isAligned = this.#align((this.#memories[0] ??= new AlignedMemory()), fd);
+    if (!isAligned) this.#wantsDirect = false;
+    return isAligned;
+  }
+
+  /** Without koffi the address is unknown: the first view that the system takes is aligned. */
+  #align(memory: AlignedMemory, fd: number): boolean {
+    for (let tried = 1; memory.aligned === null && tried <= alignment / addressStep; tried += 1) {
+      const view = memory.from(alignment - tried * addressStep);
       try {
         readSync(fd, view, 0, alignment, 0);
-        this.#view = view;
-        return true;
+        memory.aligned = view;
       } catch (error) {
         if (systemCode(error) !== "EINVAL") throw error;
       }
     }
-    this.#wantsDirect = false;
-    return false;
-  }
-
-  #alignedAt(start: number): Buffer {
-    return this.#memory.subarray(start, start + frameBytes + 2 * alignment);
+    return memory.aligned !== null;
   }
 }

@@ -2,7 +2,7 @@
  * The few calls of the C library that Node has not: times in nanoseconds, early write-back, and whether a file has
  * extended attributes at all. Through koffi, an optional dependency: without it everything works, less exactly.
  */
-import { createRequire } from "node:module";
+import { koffi, type Koffi, type Library } from "../../base/koffi.ts";
 
 export interface Native {
   /** Sets the modification time of an open file, leaves its access time. @returns false when the system refused */
@@ -23,11 +23,6 @@ export interface Native {
   address(bytes: Uint8Array): bigint;
 }
 
-interface Koffi {
-  load(path: string | null): { func(prototype: string): (...parameters: unknown[]) => number | bigint };
-  address(bytes: Uint8Array): bigint;
-}
-
 const isLinux = process.platform === "linux";
 const second = 1_000_000_000n;
 
@@ -39,21 +34,8 @@ const syncFileRangeWrite = 2;
 /** STATX_BASIC_STATS of <linux/stat.h>. */
 const basicStats = 0x7ff;
 
-function load(): Native | null {
-  const is64Bit =
-    process.arch === "x64" || process.arch === "arm64" || process.arch === "riscv64" || process.arch === "ppc64";
-  if (!is64Bit || (!isLinux && process.platform !== "darwin")) return null;
-  try {
-    const koffi = createRequire(import.meta.url)("koffi") as Koffi;
-    return bind(koffi);
-  } catch {
-    // Not installed, or not for this machine: `doctor` says what is lost by that.
-    return null;
-  }
-}
-
-function bind(koffi: Koffi): Native {
-  const libc = koffi.load(null);
+function bind(found: Koffi): Native {
+  const libc = found.load(null);
   const futimens = libc.func("int futimens(int fd, const void *times)");
   const utimensat = libc.func("int utimensat(int dirfd, const void *path, const void *times, int flags)");
   const flistxattr = isLinux ? libc.func("int64_t flistxattr(int fd, void *list, size_t size)") : null;
@@ -92,12 +74,12 @@ function bind(koffi: Koffi): Native {
       statx &&
       ((directory, name, isFollowed, into) =>
         statx(directory, name, isFollowed ? 0 : numbers.noFollow, basicStats, into) === 0),
-    address: (bytes) => koffi.address(bytes),
+    address: (bytes) => found.address(bytes),
   };
 }
 
 /** In glibc since 2.28, in musl since 1.2. */
-function bindStatx(libc: ReturnType<Koffi["load"]>): ((...parameters: unknown[]) => number | bigint) | null {
+function bindStatx(libc: Library): ((...parameters: unknown[]) => number | bigint) | null {
   try {
     return libc.func("int statx(int dirfd, const void *path, int flags, unsigned int mask, void *into)");
   } catch {
@@ -105,4 +87,13 @@ function bindStatx(libc: ReturnType<Koffi["load"]>): ((...parameters: unknown[])
   }
 }
 
-export const native = load();
+export const native = bound();
+
+/** Null without koffi, or where the C library is another one. */
+function bound(): Native | null {
+  try {
+    return koffi === null ? null : bind(koffi);
+  } catch {
+    return null;
+  }
+}

@@ -9,7 +9,7 @@ import type { Containment } from "./contain.ts";
 import { type OpenStored, StoredReader } from "./direct.ts";
 import { vanished } from "../../ports/source-errors.ts";
 import { isMissing, readError } from "./errors.ts";
-import { frameBytes } from "./read.ts";
+import { type FramePlace, framesOf } from "./frame-order.ts";
 import type { FsPath, Root } from "./root.ts";
 import { stagingPath } from "./staging.ts";
 import { entryOf, kindOf } from "./stat-entry.ts";
@@ -38,7 +38,7 @@ export class ReadBack {
     return this.#readFrom;
   }
 
-  async *read({ work, skip, published }: ReadBackRequest, signal: AbortSignal): AsyncGenerator<Frame> {
+  async *read({ work, skip, published, paired = false }: ReadBackRequest, signal: AbortSignal): AsyncGenerator<Frame> {
     this.#containment.forget();
     this.#readFrom = "medium";
     let filesRead = 0;
@@ -59,20 +59,18 @@ export class ReadBack {
       filesRead += 1;
       if (!stored.isDirect || !this.#stored.hasMedium(stored.path, Number(stored.stat.dev))) this.#readFrom = "cache";
       try {
-        const stop = item.offset + item.length;
+        const { stat } = stored;
         let failure: ItemEnd | null = null;
-        for (let position = item.offset; position < stop;) {
-          const inBlock = (position - item.offset) % item.blockBytes;
-          const length = Math.min(frameBytes, item.blockBytes - inBlock, stop - position);
-          const bytes = this.#fill(stored, position, length, item.entry);
-          if (bytes === null || bytes instanceof GodwitError) {
-            // A short file gives no more frames: the blocks that are missing speak for themselves.
-            failure = bytes === null ? null : { outcome: "failed", error: bytes.toJSON() };
+        for (const place of framesOf(item, item.offset, { paired, wholeBytes: Number(stat.size) })) {
+          if (place.position > item.offset) signal.throwIfAborted();
+          const bytes = this.#fill(stored, place, item.entry);
+          if (bytes instanceof GodwitError) {
+            failure = { outcome: "failed", error: bytes.toJSON() };
             break;
           }
-          yield { item: index, offset: position, bytes };
-          position += bytes.length;
-          if (position < stop) signal.throwIfAborted();
+          // A short file gives no more frames: the blocks that are missing speak for themselves.
+          if (bytes.length < place.length) break;
+          yield { item: index, offset: place.position, bytes, pairsWithNext: place.pairsWithNext };
         }
         yield { item: index, end: failure ?? endOfFile(item, stored) };
       } finally {
@@ -110,10 +108,9 @@ export class ReadBack {
     return null;
   }
 
-  #fill(stored: Stored, position: number, length: number, entry: Entry): Buffer | GodwitError | null {
+  #fill(stored: Stored, place: FramePlace, entry: Entry): Buffer | GodwitError {
     try {
-      const bytes = this.#stored.read(stored, position, length);
-      return bytes.length === 0 ? null : bytes;
+      return this.#stored.read(stored, place);
     } catch (error) {
       return readError(error, entry.path);
     }

@@ -9,18 +9,16 @@ import {
   statSync,
   type BigIntStats,
 } from "node:fs";
-import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
+import { blockStarts, type Item } from "../../model/chunk.ts";
 import { type Entry, type EntryKind } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
-import type { Frame, ItemEnd, Observed } from "../../ports/source.ts";
+import type { Frame, ItemEnd, Observed, ReadRequest } from "../../ports/source.ts";
 import { changed, vanished } from "../../ports/source-errors.ts";
 import { isMissing, readError, systemCode } from "./errors.ts";
+import { frameBytes, type FramePlace, framesOf } from "./frame-order.ts";
 import type { Root } from "./root.ts";
 import { entryOf, isPinned, kindOf } from "./stat-entry.ts";
 import { readXattrs } from "./xattrs.ts";
-
-/** Bytes of one frame at most. */
-export const frameBytes = 1 << 20;
 
 const { O_RDONLY, O_NOFOLLOW } = constants;
 /** Reading leaves no trace where we are allowed that (own files, or root). Absent outside Linux. */
@@ -30,7 +28,8 @@ const noAccessTime = (constants as { readonly O_NOATIME?: number }).O_NOATIME ??
 export class EntryReader {
   readonly #root: Root;
   readonly #follow: boolean;
-  readonly #buffer = Buffer.allocUnsafeSlow(frameBytes);
+  /** The second is for pairs: made when the first of them is read. */
+  readonly #buffers: Buffer[] = [];
   #flags: number;
 
   constructor(root: Root, follow: boolean) {
@@ -39,7 +38,7 @@ export class EntryReader {
     this.#flags = O_RDONLY | noAccessTime | (follow ? 0 : O_NOFOLLOW);
   }
 
-  async *read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncGenerator<Frame> {
+  async *read({ work, from, skip, paired = false }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
     const starts = blockStarts(work.items);
     for (let index = 0; index < work.items.length; index += 1) {
       if (skip.has(index)) continue;
@@ -58,24 +57,16 @@ export class EntryReader {
         continue;
       }
       try {
-        const stop = item.offset + item.length;
-        let position = item.offset + Math.max(0, from - first) * item.blockBytes;
+        const start = item.offset + Math.max(0, from - first) * item.blockBytes;
         let failure: ItemEnd | null = null;
-        while (position < stop) {
-          const inBlock = (position - item.offset) % item.blockBytes;
-          const want = Math.min(frameBytes, item.blockBytes - inBlock, stop - position);
-          const got = this.#fill(opened, want, position, item.entry);
-          if (typeof got !== "number") {
-            failure = got;
+        for (const place of framesOf(item, start, { paired, wholeBytes: item.entry.sizeBytes })) {
+          if (place.position > start) signal.throwIfAborted();
+          const bytes = this.#fill(opened, place, item.entry);
+          if ("outcome" in bytes) {
+            failure = bytes;
             break;
           }
-          yield {
-            item: index,
-            offset: position,
-            bytes: got === frameBytes ? this.#buffer : this.#buffer.subarray(0, got),
-          };
-          position += got;
-          if (position < stop) signal.throwIfAborted();
+          yield { item: index, offset: place.position, bytes, pairsWithNext: place.pairsWithNext };
         }
         yield { item: index, end: failure ?? this.#endOfFile(opened, item) };
       } finally {
@@ -156,10 +147,15 @@ export class EntryReader {
     }
   }
 
-  #fill(fd: number, want: number, position: number, entry: Entry): number | ItemEnd {
+  #fill(fd: number, { position, length, buffer: at }: FramePlace, entry: Entry): Buffer | ItemEnd {
+    const buffer = (this.#buffers[at] ??= Buffer.allocUnsafeSlow(frameBytes));
     try {
-      const got = readSync(fd, this.#buffer, 0, want, position);
-      return got > 0 ? got : this.#changed(entry, "was cut short while it was read");
+      for (let filled = 0; filled < length;) {
+        const got = readSync(fd, buffer, filled, length - filled, position + filled);
+        if (got === 0) return this.#changed(entry, "was cut short while it was read");
+        filled += got;
+      }
+      return length === frameBytes ? buffer : buffer.subarray(0, length);
     } catch (error) {
       return failed(error, entry.path);
     }

@@ -3,11 +3,10 @@
  * takes a directory that cannot be listed for an empty one.
  */
 import { type Filter, makeFilter } from "../../model/filter.ts";
-import type { Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import { rootPath } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { Cursor, Frame, Observed, PlanPage, Problem, Source } from "../../ports/source.ts";
+import type { Cursor, Frame, Observed, PlanPage, Problem, ReadRequest, Source } from "../../ports/source.ts";
 import { listingError } from "./errors.ts";
 import { readPathList, walkList } from "./files-from.ts";
 import { HardLinks } from "./hard-links.ts";
@@ -77,8 +76,8 @@ export class FsSource implements Source {
     if (ahead !== null) await this.#close(ahead);
   }
 
-  read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncIterable<Frame> {
-    return this.#reader.read(work, from, skip, signal);
+  read(request: ReadRequest, signal: AbortSignal): AsyncIterable<Frame> {
+    return this.#reader.read(request, signal);
   }
 
   observe(entry: Entry, signal: AbortSignal): Promise<Observed | null> {

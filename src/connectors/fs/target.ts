@@ -53,6 +53,7 @@ const usualMode = 0o777;
 export class FsTarget implements Target {
   readonly location: string;
   readonly publishFirst = false;
+  readonly takesPairs = true;
   readonly #root: Root;
   readonly #options: OpenOptions;
   readonly #acceptor: Acceptor;

@@ -1,10 +1,10 @@
 /** A place in memory as a source: listed and read under the same rules as a directory. */
-import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
+import { blockStarts, type Item } from "../../model/chunk.ts";
 import { type Entry, sameVersion } from "../../model/entry.ts";
 import { type Filter, makeFilter } from "../../model/filter.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { Cursor, Frame, ItemEnd, Observed, PlanPage, Problem, Source } from "../../ports/source.ts";
+import type { Cursor, Frame, ItemEnd, Observed, PlanPage, Problem, ReadRequest, Source } from "../../ports/source.ts";
 import { changed, missing, unsupportedKind } from "./errors.ts";
 import { type MemoryNode, type MemoryPlace, versionOf } from "./place.ts";
 
@@ -50,7 +50,7 @@ export class MemorySource implements Source {
     if (entries.length + problems.length > 0) yield { entries, problems, cursor };
   }
 
-  async *read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncGenerator<Frame> {
+  async *read({ work, from, skip }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
     const starts = blockStarts(work.items);
     for (const [index, item] of work.items.entries()) {
       const first = starts[index] as number;

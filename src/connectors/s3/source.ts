@@ -6,7 +6,7 @@ import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
 import { type Entry, sameVersion, type Version } from "../../model/entry.ts";
 import { makeFilter } from "../../model/filter.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { Cursor, Frame, ItemEnd, Observed, PlanPage, Problem, Source } from "../../ports/source.ts";
+import type { Cursor, Frame, ItemEnd, Observed, PlanPage, Problem, ReadRequest, Source } from "../../ports/source.ts";
 import { type Ahead, ahead, aheadLimits } from "./ahead.ts";
 import { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
@@ -63,7 +63,7 @@ export class S3Source implements Source {
     if (isEmpty && this.#root.prefix !== "" && this.#options.mayBeAbsent !== true) throw nothingThere(this.#root);
   }
 
-  async *read(work: Work, from: number, skip: ReadonlySet<number>, signal: AbortSignal): AsyncGenerator<Frame> {
+  async *read({ work, from, skip }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
     let failed = -1;
     for await (const got of ahead(this.#tasks(work, from, skip), aheadLimits, signal)) {
       if (got.item === failed) continue;
