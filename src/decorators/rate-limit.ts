@@ -4,7 +4,7 @@
  * No lane owns a share, so that one busy lane may use the whole limit.
  */
 import type { Clock } from "../ports/clock.ts";
-import type { Frame, Source } from "../ports/source.ts";
+import type { ReadBudget, Source } from "../ports/source.ts";
 
 /** Unused time that may be caught up: small, so that a pause does not become a burst. */
 const burstMs = 10;
@@ -27,7 +27,7 @@ export class SharedLimit {
     return Number(Atomics.load(this.#cells, 0));
   }
 
-  /** Books the bytes and returns how long to wait before reading on, in milliseconds. */
+  /** Books the bytes and returns how long to wait before they are asked for, in milliseconds. */
   take(bytes: number, nowMs: number): number {
     const limit = this.bytesPerSecond;
     if (limit === 0) return 0;
@@ -43,8 +43,23 @@ export class SharedLimit {
   }
 }
 
-/** The same source, read no faster than the shared limit. */
+/** A step takes about so long, so that the rate holds over any second. */
+const stepMs = 250;
+const stepBytesMin = 256 * 1024;
+
+/** The same source, read no faster than the shared limit. What is read ahead is booked ahead. */
 export function limitReads(source: Source, limit: SharedLimit, clock: Clock): Source {
+  const budget: ReadBudget = {
+    book: (bytes, signal) => {
+      const waitMs = limit.take(bytes, clock.monotonicMs());
+      return waitMs > 0 ? clock.sleep(waitMs, signal) : null;
+    },
+    stepBytes: (mostBytes) => {
+      const { bytesPerSecond } = limit;
+      if (bytesPerSecond === 0) return mostBytes;
+      return Math.min(mostBytes, Math.max(stepBytesMin, Math.round((bytesPerSecond * stepMs) / 1_000)));
+    },
+  };
   return {
     location: source.location,
     keepsDirectories: source.keepsDirectories,
@@ -54,14 +69,6 @@ export function limitReads(source: Source, limit: SharedLimit, clock: Clock): So
       partBytes: (entry, parts, signal) => source.partBytes?.(entry, parts, signal) ?? Promise.resolve(null),
     }),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
-    read: async function* (request, signal): AsyncGenerator<Frame> {
-      for await (const frame of source.read(request, signal)) {
-        if ("bytes" in frame) {
-          const waitMs = limit.take(frame.bytes.length, clock.monotonicMs());
-          if (waitMs > 0) await clock.sleep(waitMs, signal);
-        }
-        yield frame;
-      }
-    },
+    read: (request, signal) => source.read({ ...request, budget }, signal),
   };
 }

@@ -97,6 +97,19 @@ export interface ReadRequest {
   readonly skip: ReadonlySet<number>;
   /** Frames may come in pairs; a source need not give any. False when absent. */
   readonly paired?: boolean;
+  /** Absent: read as fast as it goes. */
+  readonly budget?: ReadBudget;
+}
+
+/** What may be read of a source, and when: shared by all who read from it. */
+export interface ReadBudget {
+  /**
+   * Books bytes before they are asked of the source.
+   * @returns null when they may be asked for at once, else a promise that waits until they may
+   */
+  book(bytes: number, signal: AbortSignal): Promise<void> | null;
+  /** How much may be asked for at a time, so that what is booked does not come in bursts. */
+  stepBytes(mostBytes: number): number;
 }
 
 /** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Item, Work } from "../../src/model/chunk.ts";
-import type { ItemEnd } from "../../src/ports/source.ts";
+import type { ItemEnd, ReadBudget } from "../../src/ports/source.ts";
 import { caseOf, type ContractSubject, Mover, never } from "./place.ts";
 import { path, sampleBytes } from "./sample.ts";
 
@@ -145,6 +145,42 @@ export function readingContract(subject: ContractSubject): void {
       expect(isWhole ? "whole" : outcome).toMatch(/^(?:whole|changed|vanished)$/);
     },
   );
+
+  caseOf(subject, true, "books bytes before it asks for them, those that it reads ahead too", async () => {
+    const place = await subject.createPlace();
+    const content = sampleBytes(9_000_000, 8);
+    await place.source.put(path("file"), content);
+    await using mover = await Mover.open(subject, place);
+    const work = mover.pack(await mover.entry(path("file")));
+    let booked = 0;
+    const controller = new AbortController();
+    const dry = new Error("the budget is used up");
+    const given: number[] = [];
+    const budget: ReadBudget = {
+      book: (bytes) => {
+        booked += bytes;
+        if (booked <= 4_000_000) return null;
+        controller.abort(dry);
+        return Promise.reject(dry);
+      },
+      stepBytes: (most) => Math.min(most, 1_000_000),
+    };
+    const frames = mover.source.read({ work, from: 0, skip: new Set(), budget }, controller.signal);
+    await expect(async () => {
+      for await (const frame of frames) if ("bytes" in frame) given.push(frame.bytes.length);
+    }).rejects.toThrow(dry.message);
+    expect(given.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(4_000_000);
+
+    const all: number[] = [];
+    const wide: ReadBudget = { book: (bytes) => (all.push(bytes), null), stepBytes: (most) => most };
+    let taken = 0;
+    for await (const frame of mover.source.read({ work, from: 0, skip: new Set(), budget: wide }, never)) {
+      if (!("bytes" in frame)) continue;
+      taken += frame.bytes.length;
+      expect(all.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThanOrEqual(taken);
+    }
+    expect(all.reduce((sum, bytes) => sum + bytes, 0)).toBe(content.length);
+  });
 
   caseOf(subject, true, "stops when asked to, and can be read again", async () => {
     const place = await subject.createPlace();

@@ -255,7 +255,9 @@ test("a source that is closed in the middle of a listing ends its threads", asyn
   onTestFinished(() => void process.off("worker", onThread));
   const source = openFsSource(place.sourceUrl, defaultOptions, 0);
   const pages = source.plan(null, never)[Symbol.asyncIterator]();
-  expect((await pages.next()).value?.entries).toHaveLength(1_000);
+  const first = (await pages.next()).value?.entries ?? [];
+  expect(first.length).toBeGreaterThan(0);
+  expect(first.length, "it is in the middle").toBeLessThan(3_000);
   expect(threads.map(({ threadId }) => threadId > 0)).toContain(true);
   await source[Symbol.asyncDispose]();
   expect(threads.filter(({ threadId }) => threadId > 0)).toEqual([]);

@@ -38,7 +38,7 @@ export class EntryReader {
     this.#flags = O_RDONLY | noAccessTime | (follow ? 0 : O_NOFOLLOW);
   }
 
-  async *read({ work, from, skip, paired = false }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
+  async *read({ work, from, skip, paired = false, budget }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
     const starts = blockStarts(work.items);
     for (let index = 0; index < work.items.length; index += 1) {
       if (skip.has(index)) continue;
@@ -61,6 +61,8 @@ export class EntryReader {
         let failure: ItemEnd | null = null;
         for (const place of framesOf(item, start, { paired, wholeBytes: item.entry.sizeBytes })) {
           if (place.position > start) signal.throwIfAborted();
+          const wait = budget?.book(place.length, signal) ?? null;
+          if (wait !== null) await wait;
           const bytes = this.#fill(opened, place, item.entry);
           if ("outcome" in bytes) {
             failure = bytes;

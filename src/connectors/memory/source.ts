@@ -50,7 +50,7 @@ export class MemorySource implements Source {
     if (entries.length + problems.length > 0) yield { entries, problems, cursor };
   }
 
-  async *read({ work, from, skip }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
+  async *read({ work, from, skip, budget }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
     const starts = blockStarts(work.items);
     for (const [index, item] of work.items.entries()) {
       const first = starts[index] as number;
@@ -62,7 +62,10 @@ export class MemorySource implements Source {
       const stop = isFile ? item.offset + item.length : position;
       let end = this.#check(entry);
       for (; end.outcome === "read" && position < stop; end = this.#check(entry)) {
-        const bytes = this.#frame(item, position);
+        const length = frameLength(item, position);
+        const wait = budget?.book(length, signal) ?? null;
+        if (wait !== null) await wait;
+        const bytes = this.#place.read(entry.path).subarray(position, position + length);
         yield { item: index, offset: position, bytes };
         position += bytes.length;
         signal.throwIfAborted();
@@ -80,12 +83,6 @@ export class MemorySource implements Source {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
-
-  #frame(item: Item, position: number): Uint8Array {
-    const inBlock = (position - item.offset) % item.blockBytes;
-    const bytes = Math.min(frameBytes, item.blockBytes - inBlock, item.offset + item.length - position);
-    return this.#place.read(item.entry.path).subarray(position, position + bytes);
-  }
 
   #check(entry: Entry): ItemEnd {
     const node = this.#place.nodes.get(entry.path);
@@ -120,4 +117,9 @@ function problemOf(path: BytePath, node: MemoryNode, keeps: boolean): Problem {
   const sizeBytes = node.kind === "file" ? node.bytes.length : 0;
   if (!keeps) return { path, isDirectory, sizeBytes, outcome: "filtered", error: null };
   return { path, isDirectory, sizeBytes, outcome: "unsupported", error: unsupportedKind(path).toJSON() };
+}
+
+function frameLength({ offset, length, blockBytes }: Item, position: number): number {
+  const inBlock = (position - offset) % blockBytes;
+  return Math.min(frameBytes, blockBytes - inBlock, offset + length - position);
 }

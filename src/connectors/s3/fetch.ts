@@ -1,3 +1,4 @@
+import type { Item } from "../../model/chunk.ts";
 import type { S3Client } from "./client.ts";
 import type { ObjectHead } from "./client-objects.ts";
 import { changed } from "../../ports/source-errors.ts";
@@ -6,7 +7,7 @@ import type { BytePath } from "../../model/path.ts";
 import type { EndFrame } from "../../ports/source.ts";
 
 /** Bytes of one request: blocks may be larger, memory may not. */
-const pieceBytesMax = 8 * 2 ** 20;
+export const pieceBytesMax = 8 * 2 ** 20;
 
 export interface PieceRequest {
   readonly path: BytePath;
@@ -56,16 +57,16 @@ export async function fetchPiece(
   return { bytes, head };
 }
 
-/** Cuts a stretch of an object at the borders of its blocks, and of pieces. */
+/** Cuts an item at the borders of its blocks, and of pieces. */
 export function* pieces(
-  from: number,
-  to: number,
-  blockBytes: number,
-  origin: number,
+  { offset: origin, length: itemBytes, blockBytes }: Pick<Item, "offset" | "length" | "blockBytes">,
+  fromBlock: number,
+  pieceBytes = pieceBytesMax,
 ): Generator<{ offset: number; length: number }> {
-  for (let offset = from; offset < to;) {
+  const to = origin + itemBytes;
+  for (let offset = origin + fromBlock * blockBytes; offset < to;) {
     const inBlock = (offset - origin) % blockBytes;
-    const length = Math.min(pieceBytesMax, blockBytes - inBlock, to - offset);
+    const length = Math.min(pieceBytes, blockBytes - inBlock, to - offset);
     yield { offset, length };
     offset += length;
   }

@@ -96,14 +96,14 @@ async function* readBytes(parts: ReadBackParts, wanted: readonly Wanted[], signa
 function* tasks(parts: ReadBackParts, wanted: readonly Wanted[]): Generator<Ahead<Fetched>> {
   const { client, root, buffers } = parts;
   for (const { index, item, pin } of wanted) {
-    const { entry, offset: origin, length, blockBytes } = item;
+    const { entry, offset: origin, length } = item;
     if (entry.kind !== "file") {
       yield { bytes: 0, run: async (signal) => ({ item: index, end: await endOfMarker(parts, item, signal) }) };
       continue;
     }
     const stop = origin + length;
     const key = root.key(entry.path);
-    const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(origin, stop, blockBytes, origin);
+    const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(item, 0);
     for (const stretch of stretches) {
       const request = { path: entry.path, key, ...stretch, sizeBytes: entry.sizeBytes, ...pin };
       const isLast = stretch.offset + stretch.length === stop;

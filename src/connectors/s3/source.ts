@@ -2,18 +2,28 @@
  * The keys below a prefix as a source. It gives bytes of the pinned version of an object or says what became of it; a
  * page that cannot be listed is an error, never an empty answer. Directories are only the markers that somebody made.
  */
-import { blockStarts, type Item, type Work } from "../../model/chunk.ts";
+import { blockStarts, type Item } from "../../model/chunk.ts";
 import { type Entry, sameVersion, type Version } from "../../model/entry.ts";
 import { makeFilter } from "../../model/filter.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { Cursor, Frame, ItemEnd, Observed, PlanPage, Problem, ReadRequest, Source } from "../../ports/source.ts";
+import type {
+  Cursor,
+  Frame,
+  ItemEnd,
+  Observed,
+  PlanPage,
+  Problem,
+  ReadBudget,
+  ReadRequest,
+  Source,
+} from "../../ports/source.ts";
 import { type Ahead, ahead, aheadLimits } from "./ahead.ts";
 import { Buffers } from "./buffers.ts";
 import type { S3Client } from "./client.ts";
 import type { ObjectHead } from "./client-objects.ts";
 import { changed, vanished } from "../../ports/source-errors.ts";
 import { isOfEntry, isOfVersion, nothingThere } from "./errors.ts";
-import { type Fetched, fetchPiece, pieces } from "./fetch.ts";
+import { type Fetched, fetchPiece, pieceBytesMax, pieces } from "./fetch.ts";
 import { partBytes } from "./parts.ts";
 import { pagesOfList, readKeyList } from "./files-from.ts";
 import { quotedEtag, type Root } from "./keys.ts";
@@ -63,9 +73,10 @@ export class S3Source implements Source {
     if (isEmpty && this.#root.prefix !== "" && this.#options.mayBeAbsent !== true) throw nothingThere(this.#root);
   }
 
-  async *read({ work, from, skip }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
+  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
+    const { items } = request.work;
     let failed = -1;
-    for await (const got of ahead(this.#tasks(work, from, skip), aheadLimits, signal)) {
+    for await (const got of ahead(this.#tasks(request), aheadLimits, signal)) {
       if (got.item === failed) continue;
       if ("end" in got) {
         failed = got.item;
@@ -78,8 +89,7 @@ export class S3Source implements Source {
         signal.throwIfAborted();
       }
       this.#buffers.give(bytes);
-      if (isLast)
-        yield { item, end: { outcome: "read", observed: observedOf((work.items[item] as Item).entry, head) } };
+      if (isLast) yield { item, end: { outcome: "read", observed: observedOf((items[item] as Item).entry, head) } };
     }
   }
 
@@ -104,14 +114,14 @@ export class S3Source implements Source {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  *#tasks(work: Work, from: number, skip: ReadonlySet<number>): Generator<Ahead<Fetched>> {
+  *#tasks({ work, from, skip, budget }: ReadRequest): Generator<Ahead<Fetched>> {
     const starts = blockStarts(work.items);
     for (const [index, item] of work.items.entries()) {
       const first = starts[index] as number;
       const isDone = item.entry.kind === "file" ? (starts[index + 1] as number) <= from : first < from;
       if (isDone || skip.has(index)) continue;
       if (item.entry.kind === "file") {
-        yield* this.#tasksOfFile(index, item, Math.max(0, from - first));
+        yield* this.#tasksOfFile(index, item, Math.max(0, from - first), budget);
       } else {
         yield { bytes: 0, run: async (signal) => ({ item: index, end: await this.#endOfOther(item.entry, signal) }) };
       }
@@ -120,18 +130,21 @@ export class S3Source implements Source {
 
   *#tasksOfFile(
     index: number,
-    { entry, offset: origin, length, blockBytes }: Item,
-    blocks: number,
+    item: Item,
+    fromBlock: number,
+    budget: ReadBudget | undefined,
   ): Generator<Ahead<Fetched>> {
-    const start = origin + blocks * blockBytes;
+    const { entry, offset: origin, length } = item;
     const stop = origin + length;
-    const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(start, stop, blockBytes, origin);
+    const pieceBytes = budget?.stepBytes(pieceBytesMax) ?? pieceBytesMax;
+    const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(item, fromBlock, pieceBytes);
     for (const stretch of stretches) {
       const isLast = stretch.offset + stretch.length === stop;
       yield {
         bytes: stretch.length,
         run: async (signal) => {
           try {
+            await budget?.book(stretch.length, signal);
             const { bytes, head } = await this.#fetch(entry, stretch, signal);
             return { item: index, offset: stretch.offset, bytes, head, isLast };
           } catch (error) {
