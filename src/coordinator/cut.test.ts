@@ -12,7 +12,7 @@ function entry(name: string, sizeBytes: number): Entry {
 }
 
 function cutter(wholeDigests = false): Cutter {
-  return new Cutter({ chunkBytes: 64 * MiB, blockBytes: () => 8 * MiB, wholeDigests });
+  return new Cutter({ chunkBytes: 64 * MiB, blockBytes: () => 8 * MiB, wholeDigests }, null);
 }
 
 test("small files share a pack up to 64 MiB, and what is larger gets a head of its own", () => {

@@ -48,11 +48,17 @@ export class Cutter {
   #rows: NewChunk[] = [];
   #entries = 0;
   #bytes = 0;
-  #cursor: string | null = null;
+  #cursor: string | null;
   #full = false;
 
-  constructor(limits: CutLimits) {
+  /** @param cursor  where the plan goes on: it stands there until something is added */
+  constructor(limits: CutLimits, cursor: string | null) {
     this.#limits = limits;
+    this.#cursor = cursor;
+  }
+
+  get isEmpty(): boolean {
+    return this.#rows.length === 0 && this.#open.size === 0;
   }
 
   /**

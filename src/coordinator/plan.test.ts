@@ -132,3 +132,12 @@ test("whatever batch was the last, the plan goes on after it: nothing twice, not
     expect(told([...batches.slice(0, index + 1), ...rest])).toEqual(whole);
   }
 });
+
+test("a plan that goes on does not forget where it was before it has decided anything", async () => {
+  const batches: PlanBatch[] = [];
+  let nowMs = 0;
+  const clock: Clock = { ...stopped, monotonicMs: () => (nowMs += 1_000) };
+  const none = new Listing(() => []);
+  await planned({ source: none, existing: none, cursor: "m", clock, write: (batch) => void batches.push(batch) });
+  expect(batches.map(({ cursor, done }) => ({ cursor, done }))).toEqual([{ cursor: "m", done: true }]);
+});

@@ -12,7 +12,7 @@ import type { Loss, PlanPage, Problem, Source } from "../ports/source.ts";
 import type { PlanBatch } from "../ports/store.ts";
 import type { Acceptance, Target } from "../ports/target.ts";
 import { NameConflicts } from "./conflict.ts";
-import { Cutter, type Decision } from "./cut.ts";
+import { type CutLimits, Cutter, type Decision } from "./cut.ts";
 import { decide, decideCheck, lacksTime, needsTime, settle } from "./decide.ts";
 import { Existing } from "./existing.ts";
 
@@ -86,11 +86,12 @@ class Decisions {
   constructor(options: PlanOptions) {
     const { spec, source, target, existing, clock } = options;
     this.#options = options;
-    this.#cutter = new Cutter({
+    const limits: CutLimits = {
       chunkBytes: spec.chunkBytes,
       blockBytes: (size) => target?.blockBytes(size) ?? checkBlockBytes,
       wholeDigests: spec.fileDigest,
-    });
+    };
+    this.#cutter = new Cutter(limits, options.cursor);
     this.#conflicts = !source.keepsDirectories && existing.keepsDirectories ? new NameConflicts() : null;
     this.#deletions = options.deletionsPlanned;
     this.#writtenAtMs = clock.monotonicMs();
@@ -117,6 +118,7 @@ class Decisions {
       // Only what needs to be waited for is: a million promises would take longer than all else here.
       if (this.#cutter.full) await this.#write();
     }
+    if (this.#cutter.isEmpty) return;
     if (this.#options.clock.monotonicMs() - this.#writtenAtMs >= writeIntervalMs) await this.#write();
   }
 
