@@ -3,7 +3,7 @@ import { orderKey } from "../model/path.ts";
 import type { PlanPage, Source } from "../ports/source.ts";
 
 /** The target's listing, a page at a time. Only the fetching of a page is waited for: not each entry. */
-export class Existing {
+export class Existing implements AsyncDisposable {
   readonly #pages: AsyncIterator<PlanPage>;
   #entries: readonly Entry[] = [];
   #at = 0;
@@ -46,6 +46,11 @@ export class Existing {
   /** What is left of the page. */
   *rest(): Generator<Entry> {
     while (this.#key !== null) yield this.#take();
+  }
+
+  /** Mostly nobody asks for the end of the listing: what it holds is let go of. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pages.return?.();
   }
 
   #take(): Entry {

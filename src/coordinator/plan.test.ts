@@ -34,6 +34,7 @@ class Listing implements Source {
   readonly location = "listing";
   readonly keepsDirectories = true;
   given = 0;
+  isOpen = false;
   readonly #paths: () => Iterable<string>;
 
   constructor(paths: () => Iterable<string>) {
@@ -41,6 +42,15 @@ class Listing implements Source {
   }
 
   async *plan(after: string | null): AsyncGenerator<PlanPage> {
+    this.isOpen = true;
+    try {
+      yield* this.#pages(after);
+    } finally {
+      this.isOpen = false;
+    }
+  }
+
+  *#pages(after: string | null): Generator<PlanPage> {
     let entries: Entry[] = [];
     for (const path of this.#paths()) {
       if (after !== null && path <= after) continue;
@@ -78,13 +88,14 @@ interface Planning {
   readonly existing: Listing;
   readonly cursor?: string | null;
   readonly clock?: Clock;
+  readonly spec?: JobSpec;
   readonly write: (batch: PlanBatch) => void;
 }
 
-function planned({ source, existing, cursor = null, clock = stopped, write }: Planning): Promise<void> {
+function planned({ cursor = null, clock = stopped, write, ...planning }: Planning): Promise<void> {
   const signal = new AbortController().signal;
   const writes = (batch: PlanBatch): Promise<void> => Promise.resolve(write(batch));
-  return plan({ spec, source, target, existing, clock, cursor, deletionsPlanned: 0, write: writes, signal });
+  return plan({ spec, ...planning, target, clock, cursor, deletionsPlanned: 0, write: writes, signal });
 }
 
 test("memory does not grow with what only the target has", async () => {
@@ -140,4 +151,10 @@ test("a plan that goes on does not forget where it was before it has decided any
   const none = new Listing(() => []);
   await planned({ source: none, existing: none, cursor: "m", clock, write: (batch) => void batches.push(batch) });
   expect(batches.map(({ cursor, done }) => ({ cursor, done }))).toEqual([{ cursor: "m", done: true }]);
+});
+
+test("the target's listing is closed with the plan, also where nobody has asked for its end", async () => {
+  const [source, existing] = [new Listing(() => ["a"]), new Listing(() => ["a", "b"])];
+  await planned({ source, existing, write: () => {}, spec: { ...spec, delete: false } });
+  expect(existing.isOpen).toBe(false);
 });

@@ -48,7 +48,7 @@ type Listed = { readonly key: string; readonly entry: Entry } | { readonly key: 
 
 export async function plan(options: PlanOptions): Promise<void> {
   const { spec, source, existing, signal } = options;
-  const theirs = new Existing(existing, options.cursor, signal);
+  await using theirs = new Existing(existing, options.cursor, signal);
   const wantsExtras = spec.kind === "check" || spec.delete;
   const decisions = new Decisions(options);
   for await (const page of source.plan(options.cursor, signal)) {

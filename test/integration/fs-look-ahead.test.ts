@@ -245,20 +245,24 @@ describe("a walk that threads look ahead of", () => {
   });
 });
 
-test("a source that is closed in the middle of a listing ends its threads", async () => {
-  const place: FsPlace = fsPlace();
-  for (let index = 0; index < 3_000; index += 1) fs.writeFileSync(join(place.from, String(index)), "");
-  await place.source.put(path("z/last"), Buffer.from("x"));
-  const threads: Worker[] = [];
-  const onThread = (thread: Worker): void => void threads.push(thread);
-  process.on("worker", onThread);
-  onTestFinished(() => void process.off("worker", onThread));
-  const source = openFsSource(place.sourceUrl, defaultOptions, 0);
-  const pages = source.plan(null, never)[Symbol.asyncIterator]();
-  const first = (await pages.next()).value?.entries ?? [];
-  expect(first.length).toBeGreaterThan(0);
-  expect(first.length, "it is in the middle").toBeLessThan(3_000);
-  expect(threads.map(({ threadId }) => threadId > 0)).toContain(true);
-  await source[Symbol.asyncDispose]();
-  expect(threads.filter(({ threadId }) => threadId > 0)).toEqual([]);
-});
+test.each(["the source is closed", "the listing is given up"])(
+  "%s in the middle of a listing: its threads end",
+  async (how) => {
+    const place: FsPlace = fsPlace();
+    for (let index = 0; index < 3_000; index += 1) fs.writeFileSync(join(place.from, String(index)), "");
+    await place.source.put(path("z/last"), Buffer.from("x"));
+    const threads: Worker[] = [];
+    const onThread = (thread: Worker): void => void threads.push(thread);
+    process.on("worker", onThread);
+    onTestFinished(() => void process.off("worker", onThread));
+    await using source = openFsSource(place.sourceUrl, defaultOptions, 0);
+    const pages = source.plan(null, never)[Symbol.asyncIterator]();
+    const first = (await pages.next()).value?.entries ?? [];
+    expect(first.length).toBeGreaterThan(0);
+    expect(first.length, "it is in the middle").toBeLessThan(3_000);
+    expect(threads.map(({ threadId }) => threadId > 0)).toContain(true);
+    if (how === "the source is closed") await source[Symbol.asyncDispose]();
+    else await pages.return?.();
+    expect(threads.filter(({ threadId }) => threadId > 0)).toEqual([]);
+  },
+);

@@ -46,34 +46,12 @@ export class FsSource implements Source {
   }
 
   async *plan(after: Cursor | null, signal: AbortSignal): AsyncGenerator<PlanPage> {
-    let entries: Entry[] = [];
-    let problems: Problem[] = [];
-    let cursor: Cursor = after ?? "";
     const ahead = this.#lookAhead(after);
-    let walkedMs = 0;
-    let sinceMs = performance.now();
-    for (const listed of this.#list(after, ahead)) {
-      if (listed === null) {
-        await ahead?.answered(signal);
-        continue;
-      }
-      if ("entry" in listed) entries.push(listed.entry);
-      else problems.push(listed.problem);
-      cursor = listed.key;
-      const length = entries.length + problems.length;
-      if (length % askTimeEvery === 0 && walkedMs + performance.now() - sinceMs >= this.#threadsAfterMs)
-        ahead?.makeDue();
-      if (length < pageLength) continue;
-      signal.throwIfAborted();
-      walkedMs += performance.now() - sinceMs;
-      yield { entries, problems, cursor };
-      sinceMs = performance.now();
-      entries = [];
-      problems = [];
+    try {
+      yield* this.#pages(after, ahead, signal);
+    } finally {
+      if (ahead !== null) await this.#close(ahead);
     }
-    signal.throwIfAborted();
-    if (entries.length + problems.length > 0) yield { entries, problems, cursor };
-    if (ahead !== null) await this.#close(ahead);
   }
 
   read(request: ReadRequest, signal: AbortSignal): AsyncIterable<Frame> {
@@ -106,6 +84,35 @@ export class FsSource implements Source {
   async #close(ahead: LookAhead): Promise<void> {
     this.#ahead.delete(ahead);
     await ahead[Symbol.asyncDispose]();
+  }
+
+  async *#pages(after: Cursor | null, ahead: LookAhead | null, signal: AbortSignal): AsyncGenerator<PlanPage> {
+    let entries: Entry[] = [];
+    let problems: Problem[] = [];
+    let cursor: Cursor = after ?? "";
+    let walkedMs = 0;
+    let sinceMs = performance.now();
+    for (const listed of this.#list(after, ahead)) {
+      if (listed === null) {
+        await ahead?.answered(signal);
+        continue;
+      }
+      if ("entry" in listed) entries.push(listed.entry);
+      else problems.push(listed.problem);
+      cursor = listed.key;
+      const length = entries.length + problems.length;
+      if (length % askTimeEvery === 0 && walkedMs + performance.now() - sinceMs >= this.#threadsAfterMs)
+        ahead?.makeDue();
+      if (length < pageLength) continue;
+      signal.throwIfAborted();
+      walkedMs += performance.now() - sinceMs;
+      yield { entries, problems, cursor };
+      sinceMs = performance.now();
+      entries = [];
+      problems = [];
+    }
+    signal.throwIfAborted();
+    if (entries.length + problems.length > 0) yield { entries, problems, cursor };
   }
 
   *#list(after: Cursor | null, ahead: LookAhead | null): Generator<Listed | null> {
