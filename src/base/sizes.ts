@@ -43,7 +43,7 @@ export function formatBytes(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  const text = unit === 0 ? String(value) : value.toPrecision(3);
+  const text = unit === 0 ? String(Math.round(value)) : value.toPrecision(3);
   return `${text} ${shown[unit] ?? ""}`;
 }
 

@@ -36,3 +36,7 @@ test("a shown size has three digits at most and never says 1000", () => {
     }),
   );
 });
+
+test("a slow rate is shown in three digits too", () => {
+  expect([0, 7, 0.4, 132.9623664115883, 999.4].map(formatBytes)).toEqual(["0 B", "7 B", "0 B", "133 B", "999 B"]);
+});
