@@ -20,7 +20,8 @@ const treeMiB = Number(process.env["GODWIT_KILL_MIB"] ?? "256");
 const seed = Number(process.env["GODWIT_SEED"] ?? "20261120");
 /** The whole tree in about 4.5 s: blocks are confirmed, and chunks verified, while others are in flight. */
 const limit = `${Math.round((treeMiB * 1.048576) / 4.5)}MB/s`;
-const chunks = ["--chunk-size", "32MiB", "--workers", "3"] as const;
+/** A lane is at one for a second or two: long enough for blocks to be confirmed on the way. */
+const chunks = ["--chunk-size", `${Math.round(treeMiB / 8)}MiB`, "--workers", "3"] as const;
 /** Kills fall well inside of those seconds. */
 const killMsMin = 300;
 const killMsMax = 3_300;
