@@ -77,15 +77,10 @@ export class StoredReader {
   read({ fd, isDirect }: OpenStored, { position, length, buffer }: Omit<FramePlace, "pairsWithNext">): Buffer {
     const memory = (this.#memories[buffer] ??= new AlignedMemory());
     const view = isDirect && this.#align(memory, fd) ? memory.aligned : null;
-    if (view === null) {
-      let filled = 0;
-      for (let got = -1; filled < length && got !== 0; filled += got)
-        got = readSync(fd, memory.whole, filled, length - filled, position + filled);
-      return memory.whole.subarray(0, filled);
-    }
+    if (view === null) return memory.whole.subarray(0, fill(fd, memory.whole, [position, length], 1));
     const before = position % alignment;
     const whole = Math.ceil((before + length) / alignment) * alignment;
-    const got = readSync(fd, view, 0, whole, position - before);
+    const got = fill(fd, view, [position - before, whole], alignment);
     return view.subarray(before, Math.max(before, Math.min(got, before + length)));
   }
 
@@ -108,4 +103,18 @@ export class StoredReader {
     }
     return memory.aligned !== null;
   }
+}
+
+/**
+ * Some file systems give less than was asked for, and more when asked again; only nothing is the end of the file.
+ * @param grain  where a read may go on: an end between two of them is the end of the file
+ */
+function fill(fd: number, into: Buffer, [position, length]: readonly [number, number], grain: number): number {
+  let filled = 0;
+  while (filled < length && filled % grain === 0) {
+    const got = readSync(fd, into, filled, length - filled, position + filled);
+    if (got === 0) break;
+    filled += got;
+  }
+  return filled;
 }

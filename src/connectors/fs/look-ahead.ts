@@ -139,7 +139,7 @@ export class LookAhead implements AsyncDisposable {
     for (const [below, { level }] of this.#directories) {
       if (!below.startsWith(key)) continue;
       this.#directories.delete(below);
-      if (level !== null) this.#held -= level.count + 1;
+      if (level !== null) this.#held -= level.count + 1 + heldBySlices(level);
     }
   }
 
@@ -158,10 +158,10 @@ export class LookAhead implements AsyncDisposable {
   #enter(level: Level, number: number, slice: Slice): void {
     this.#held -= slice.held;
     slice.held = 0;
-    const passed = level.slices[number - 1];
-    if (passed !== undefined) {
-      passed.rows?.release();
-      passed.rows = null;
+    // Also before the last one: a slice of directories alone is never entered.
+    for (const passed of level.slices.slice(0, number)) {
+      passed?.rows?.release();
+      if (passed !== undefined) passed.rows = null;
     }
     this.#askMore();
   }
@@ -285,4 +285,9 @@ export class LookAhead implements AsyncDisposable {
     this.#usualNames = Math.ceil((this.#usualNames * 7 + count) / 8);
     this.#wishFor(level, !isWhole);
   }
+}
+
+/** What was asked of a long level that the walk will not enter. */
+function heldBySlices({ slices }: Level): number {
+  return slices.reduce((sum, slice) => sum + (slice?.held ?? 0), 0);
 }
