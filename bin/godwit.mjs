@@ -11,7 +11,7 @@ if (Number.parseInt(process.versions.node, 10) < needed) {
       process.versions.node +
       " is too old; run it with Node.js " +
       needed +
-      " or later\n",
+      " or later, or as npx godwit, which brings its own\n",
   );
   process.exitCode = 2;
 } else {

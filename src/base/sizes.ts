@@ -28,8 +28,15 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
-/** `50MB/s`. @throws usage */
+/** `50MB/s`. A bare number is refused: meant as megabytes, it would be bytes. @throws usage */
 export function parseRate(text: string): number {
+  if (!/[a-z]/i.test(text.replace(/\/s$/i, ""))) {
+    throw new GodwitError("usage", {
+      disposition: "fatal",
+      what: `${text} is no rate`,
+      hint: "Write a number with a unit, such as 50MB/s.",
+    });
+  }
   return parseBytes(text.trim().replace(/\/s$/i, ""));
 }
 

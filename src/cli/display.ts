@@ -2,13 +2,15 @@
 import type { GodwitError } from "../base/errors.ts";
 import { formatBytes, formatDuration } from "../base/sizes.ts";
 import { visible } from "../base/visible.ts";
-import { type Job, outcomeSum, unexplained } from "../model/job.ts";
+import { type Counters, type Job, outcomeSum } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";
 import { outcomes } from "../model/entry.ts";
 import type { JobObserver } from "./run-job.ts";
 
 const liveIntervalMs = 200;
 const plainIntervalMs = 10_000;
+/** A rate over less says little about what is left. */
+const etaAfterMs = 2_000;
 /** Rates are averaged over this long. */
 const windowMs = 5_000;
 
@@ -96,11 +98,11 @@ export class Display implements JobObserver, Disposable {
       oldest === undefined || seconds === 0 ? 0 : ((this.#samples.at(-1)?.[key] ?? 0) - oldest[key]) / seconds;
     const listed = counters.listedBytes ?? 0;
     const ended = outcomes.reduce((total, outcome) => total + outcomeSum(counters, outcome).entries, 0);
-    const left = unexplained(counters)?.bytes ?? 0;
+    const left = Math.max(0, listed - settledBytes(counters) - (counters.bytesTransferred ?? 0));
     const rate = perSecond("read");
     const etaText = !job.planDone
       ? "still listing"
-      : rate > 0
+      : rate > 0 && seconds * 1000 >= etaAfterMs
         ? `about ${formatDuration((left / rate) * 1000)} left`
         : "";
     const limit = this.#options.limitBytesPerSecond;
@@ -111,4 +113,12 @@ export class Display implements JobObserver, Disposable {
       `retries ${counters.retries ?? 0}, failed ${counters["entries:failed"] ?? 0}${etaText === "" ? "" : `, ${etaText}`}`,
     ];
   }
+}
+
+/** Bytes of entries that ended without being sent. */
+function settledBytes(counters: Counters): number {
+  return outcomes.reduce(
+    (total, outcome) => (outcome === "verified" ? total : total + outcomeSum(counters, outcome).bytes),
+    0,
+  );
 }

@@ -17,14 +17,13 @@ export async function findOrCreateJob(
   spec: JobSpec,
   startNew: boolean,
 ): Promise<{ job: Job; resumed: boolean }> {
-  if (!startNew) {
-    const jobs = await store.jobs();
-    const job = jobs.find((one) => isResumable(one) && samePlaces(one.spec, spec));
-    if (job !== undefined) {
-      await refuseLed(store, job);
-      refuseOtherOptions(job, spec);
-      return { job: await withoutWish(store, job), resumed: true };
-    }
+  const unfinished = (await store.jobs()).filter((job) => isResumable(job) && samePlaces(job.spec, spec));
+  // Also with --new: two jobs that write the same names at once would prove each other's bytes.
+  for (const job of unfinished) await refuseLed(store, job);
+  const [job] = startNew ? [] : unfinished;
+  if (job !== undefined) {
+    refuseOtherOptions(job, spec);
+    return { job: await withoutWish(store, job), resumed: true };
   }
   return { job: await store.createJob(spec), resumed: false };
 }
@@ -69,13 +68,20 @@ function samePlaces(a: JobSpec, b: JobSpec): boolean {
 function refuseOtherOptions(job: Job, wanted: JobSpec): void {
   const had = job.spec as unknown as Readonly<Record<string, unknown>>;
   const now = wanted as unknown as Readonly<Record<string, unknown>>;
-  const differing = Object.keys(now).filter(
-    (key) => key !== "traits" && JSON.stringify(had[key]) !== JSON.stringify(now[key]),
-  );
+  const differing = Object.keys(now)
+    .filter((key) => key !== "traits" && JSON.stringify(had[key]) !== JSON.stringify(now[key]))
+    .map((key) => flagOf(key));
   if (differing.length === 0) return;
   throw new GodwitError("job_options_differ", {
     disposition: "fatal",
     what: `the unfinished job ${job.id} was started with other options (${differing.join(", ")})`,
     hint: "Give the same options to resume it, or --new to start another job.",
   });
+}
+
+/** As it is typed: `maxDelete` is `--max-delete`. */
+function flagOf(key: string): string {
+  if (key === "chunkBytes") return "--chunk-size";
+  if (key === "s3") return "--s3-…";
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

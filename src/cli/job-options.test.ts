@@ -33,12 +33,24 @@ test.each([
   [{ limit: "fast" }, "--limit"],
   [{ limit: "0" }, "--limit"],
   [{ chunkSize: "-1MiB" }, "--chunk-size"],
+  [{ chunkSize: "5" }, "--chunk-size"],
+  [{ chunkSize: "99TB" }, "--chunk-size"],
   [{ compare: "size" }, "--compare"],
   [{ links: "copy" }, "--links"],
   [{ durability: "maybe" }, "--durability"],
   [{ verify: "no" }, "--verify"],
 ])("%j is refused, and the option is named", (raw, flag) => {
   expect(() => parseOptions(transferOptions, raw)).toThrow(new RegExp(`^usage: ${flag} <`));
+});
+
+test.each([
+  [{ workers: "many" }, '"many" is no whole number'],
+  [{ workers: "1.5" }, '"1.5" is no whole number'],
+  [{ workers: "0" }, '"0" is less than 1'],
+  [{ workers: "65" }, '"65" is more than 64'],
+  [{ links: "copy" }, '"copy" is none of preserve, follow, skip'],
+])("%j is refused in words: %s", (raw, words) => {
+  expect(() => parseOptions(transferOptions, raw)).toThrow(words);
 });
 
 test.each(["-1", "1.5", "all"])("--max-delete %s is refused", (maxDelete) => {

@@ -5,18 +5,20 @@ import { parseBytes, parseRate } from "../base/sizes.ts";
 
 const size = z.string().transform(parseBytes);
 const rate = z.string().transform(parseRate);
+const MiB = 2 ** 20;
+const chunkBytes = size.refine((bytes) => bytes >= MiB && bytes <= 65_536 * MiB, "a chunk has 1MiB to 64GiB");
 const count = z.coerce.number().int().nonnegative();
 
 /** One entry per option: its flags, its help, and the shape of its value. */
 export const jobOptions = {
   include: repeated(
     "--include <glob>",
-    "move only what matches (a directory matches with all that is in it); may be given again",
+    "only what matches (a directory matches with all that is in it); may be given again",
   ),
   exclude: repeated("--exclude <glob>", "leave out what matches; wins over --include; may be given again"),
   filesFrom: option(
     "--files-from <file>",
-    "move only the paths that stand in this file, one a line",
+    "only the paths that stand in this file, one a line",
     z.string().nullable().default(null),
   ),
   workers: option(
@@ -25,30 +27,34 @@ export const jobOptions = {
     z.coerce.number().int().min(1).max(64).nullable().default(null),
   ),
   limit: option("--limit <rate>", "read the source no faster, such as 50MB/s", rate.nullable().default(null)),
-  chunkSize: option("--chunk-size <size>", "bytes of a chunk", size.default(64 * 2 ** 20)),
+  chunkSize: option(
+    "--chunk-size <size>",
+    "bytes of a chunk, 1MiB to 64GiB (default: 64MiB)",
+    chunkBytes.default(64 * MiB),
+  ),
   compare: option(
     "--compare <how>",
-    "when something of the same size is already there: content or mtime",
+    "when something of the same size is already there: content or mtime (default: content; sync: mtime)",
     z.enum(["content", "mtime"]).nullable().default(null),
   ),
   links: option(
     "--links <how>",
-    "symbolic links of the source: preserve, follow or skip; those of the target are never followed",
+    "symbolic links of the source: preserve, follow or skip; those of the target are never followed (default: preserve)",
     z.enum(["preserve", "follow", "skip"]).default("preserve"),
   ),
   durability: option(
     "--durability <how>",
-    "fsync: on the medium before it counts; none: trust the page cache",
+    "fsync: on the medium before it counts; none: trust the page cache (default: fsync)",
     z.enum(["fsync", "none"]).default("fsync"),
   ),
   verify: option(
     "--verify <how>",
-    "readback: read every byte back; checksum: where the store proves a SHA-256 of its own, take that",
+    "readback: read every byte back; checksum: where the store proves a SHA-256 of its own, take that (default: readback)",
     z.enum(["readback", "checksum"]).default("readback"),
   ),
   sourceEvidence: option(
     "--source-evidence <what>",
-    "what the source's bytes are compared with: none, store, prehash, or a file of sha256sum",
+    "what the source's bytes are compared with: none, store, prehash, or a file of sha256sum (default: none)",
     z.string().default("none"),
   ),
   fileDigest: option("--file-digest", "a SHA-256 of every whole file, also of large ones", z.boolean().default(false)),
@@ -149,12 +155,28 @@ function parseValue(flags: string, schema: z.ZodType, raw: unknown): unknown {
   try {
     const parsed = schema.safeParse(raw);
     if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
-    throw refuse(issue?.message ?? "not understood", "See --help for what this option takes.");
+    throw refuse(complaint(parsed.error, raw), "See --help for what this option takes.");
   } catch (error) {
     // Sizes, rates and lengths of time explain themselves, but do not know whose they are.
     if (error instanceof GodwitError && !error.what.startsWith(flags)) throw refuse(error.what, error.hint);
     throw error;
+  }
+}
+
+/** What is wrong with a value, in the words of whoever typed it. */
+function complaint({ issues: [issue] }: z.ZodError, raw: unknown): string {
+  const typed = JSON.stringify(raw);
+  switch (issue?.code) {
+    case "invalid_value":
+      return `${typed} is none of ${issue.values.join(", ")}`;
+    case "invalid_type":
+      return `${typed} is no whole number`;
+    case "too_small":
+      return `${typed} is less than ${issue.minimum}`;
+    case "too_big":
+      return `${typed} is more than ${issue.maximum}`;
+    default:
+      return issue?.message ?? `${typed} is not understood`;
   }
 }
 

@@ -76,13 +76,17 @@ export function jobJson(job: Job, leader: string | null): JobDocument {
 
 export function jobText(job: Job, elapsedMs: number): string {
   const { spec } = job;
-  const { mismatches, retries } = everyCounter(job.counters);
+  const { mismatches, retries, bytesTransferred, bytesVerified } = everyCounter(job.counters);
   const parts = outcomeParts(job);
   const nothing = job.status === "complete" ? "nothing to do" : "nothing is done yet";
   const lines = [
     visible(`${spec.kind} ${job.id}: ${placeText(spec.source)} to ${placeText(spec.target)}`),
     `  ${verdictText(job, formatDuration(elapsedMs))}: ${parts.length === 0 ? nothing : parts.join(", ")}`,
   ];
+  if (exitCodeOf(job) === 3 && bytesTransferred > 0)
+    lines.push(
+      `  ${formatBytes(bytesTransferred)} are copied, ${formatBytes(bytesVerified)} of them verified: they are kept`,
+    );
   if (mismatches > 0 || retries > 0) lines.push(`  ${mismatches} mismatches found, ${retries} retries`);
   return lines.join("\n");
 }

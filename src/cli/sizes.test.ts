@@ -23,6 +23,8 @@ test.each(["", "0", "-1", "MB", "1 XB", "1e6", "0x10", "1,5MB", "NaN", "Infinity
 test("a rate is a size, with or without /s", () => {
   expect([parseRate("50MB/s"), parseRate("50MB"), parseRate(" 1KiB/S ")]).toEqual([50_000_000, 50_000_000, 1_024]);
   expect(() => parseRate("50MB/min")).toThrow(/^usage: /);
+  expect(() => parseRate("50")).toThrow(/^usage: 50 is no rate$/);
+  expect(() => parseRate("50/s")).toThrow(/^usage: 50\/s is no rate$/);
 });
 
 test("every whole number of bytes is a size", () => {

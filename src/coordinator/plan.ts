@@ -248,6 +248,6 @@ function tooManyDeletes(limit: number): GodwitError {
   return new GodwitError("too_many_deletes", {
     disposition: "fatal",
     what: `more than ${limit} entries of the target have no counterpart in the source`,
-    hint: "Nothing was deleted. Check that the source is the right one and mounted, or raise --max-delete.",
+    hint: "Nothing was deleted. Check that the source is the right one and mounted, or run it again with a higher --max-delete and --new.",
   });
 }

@@ -146,13 +146,14 @@ function signatureSection(body: ReportBody, signature: ReportSignature): Html {
   return html`<h2>How to check this</h2>
     <p>
       This page is for reading; what is signed is the JSON report of the same job, which names every entry with its
-      digest. On any machine, without network and without the source or the target:
+      digest. The first command needs the state of the job; the second, any machine, no network, no source and no
+      target:
     </p>
     <pre>
 godwit report ${body.job.id} --format json &gt; report.json
 godwit report verify report.json --key signer.pub.pem</pre>
     <p>
-      The answer must be «intact, signer known», with the key id and the Merkle root below. Take
+      The answer must be «intact, signed by the given key», with the key id below. Take
       <code>signer.pub.pem</code> from whoever ran the job (<code>godwit keys export</code>), not from this page: a
       forger would print a key of his own here.
     </p>

@@ -48,6 +48,13 @@ test("with --file-digest sha256sum can check every file, whatever its size", asy
   writeFileSync(join(root, "SUMS"), stdout);
   const checked = execFileSync("sha256sum", ["-c", "../SUMS"], { cwd: target, encoding: "utf8" });
   expect(checked.trim().split("\n").toSorted()).toEqual(["empty: OK", "large: OK", "middle: OK", "small: OK"]);
+
+  const plain = await answerOf(shape.jobShape, run("copy", source, join(root, "other"), "--json"));
+  const some = await run("report", plain.job_id, "--format", "sha256sum");
+  expect(some.stdout.trim().split("\n")).toHaveLength(2);
+  expect(some.stderr).toBe(
+    "large\nmiddle\n2 files have no digest of the whole content: a copy with --file-digest gives one to each\n",
+  );
 });
 
 describe("one job from its plan to its report", () => {
@@ -149,6 +156,7 @@ describe("one job from its plan to its report", () => {
     expect(existsSync(join(root, "new"))).toBe(false);
     const missing = await answerOf(shape.doctorShape, run("doctor", join(root, "gone"), target, "--json"), 1);
     expect(missing.findings.some(({ place, level }) => place === "source" && level === "problem")).toBe(true);
+    expect(missing.findings.map(({ error }) => error?.code)).toContain("source_missing");
     const orphan = join(target, `.godwit.${"0".repeat(32)}.part`);
     writeFileSync(orphan, "half a file");
     const named = await answerOf(shape.sweptShape, run("sweep", target, "--older-than", "0s", "--dry-run", "--json"));

@@ -79,6 +79,8 @@ describe("places that are wrong", () => {
   test("a missing source: nothing is made, and no job is remembered", async () => {
     const { source, target, state } = bench();
     expectRefusal(await godwit(["copy", join(source, "gone"), target], { state }), "source_missing", 4);
+    expectRefusal(await godwit(["sweep", join(source, "gone")], { state }), "target_missing", 4);
+    expectRefusal(await godwit(["report", "verify", join(source, "gone.json")], { state }), "usage", 2);
     expect(existsSync(target)).toBe(false);
     expect(await jobsOf(state)).toEqual([]);
   });
@@ -175,10 +177,12 @@ describe("two processes on one job", () => {
     const first = await startSlowly(place);
     expectRefusal(await godwit(["copy", source, target, ...slowly], { state }), "job_locked", 2);
     expectRefusal(await godwit(["resume", "2", ...slowly], { state }), "job_locked", 2);
+    expectRefusal(await godwit(["copy", source, target, "--new"], { state }), "job_locked", 2);
     first.child.kill("SIGINT");
     expect(await first.end).toMatchObject({ exitCode: 3 });
     const other = await godwit(["copy", source, target, "--chunk-size", "8MiB"], { state });
     expectRefusal(other, "job_options_differ", 2);
+    expect(other.stderr).toContain("(--chunk-size)");
     expect((await godwit(["copy", source, target], { state })).exitCode).toBe(0);
     expect(fingerprint(target)).toEqual(fingerprint(source));
   });

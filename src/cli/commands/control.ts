@@ -134,6 +134,8 @@ function wrongStatus(job: Job, verb: string): GodwitError {
   return new GodwitError("job_state", {
     disposition: "rejected",
     what: `job ${job.id} is ${job.status} and cannot be ${verb}`,
-    hint: job.status === "failed" ? "It may be resumed or cancelled." : "Start another one with --new.",
+    hint: isResumable(job)
+      ? "It may be resumed or cancelled."
+      : `It has ended: \`godwit status ${job.id}\` says how. To copy once more, give the command that started it with --new.`,
   });
 }

@@ -1,5 +1,5 @@
 /** `report JOB` and `report verify FILE`. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
@@ -73,15 +73,18 @@ export function addReportCommand(program: Command, surroundings: Surroundings): 
         const request: ReportRequest = { store, jobId: job.id, format, key, without: surroundings.stderr };
         if (output === null) {
           markAnswered(surroundings);
-          await writeReport({ ...request, out: surroundings.stdout });
+          const { withoutDigest } = await writeReport({ ...request, out: surroundings.stdout });
+          tellWithout(surroundings, withoutDigest);
         } else {
           const file = resolve(output);
           const summary = await writeReportFile(file, request);
-          if (values.json) answer(surroundings, writtenDocument(file, format, summary));
-          else
-            surroundings.stdout.write(
-              `${visible(file)}: ${format} report of ${job.id}, ${summary.body.overall_status}\n`,
-            );
+          if (values.json) {
+            answer(surroundings, writtenDocument(file, format, summary));
+          } else {
+            const what = `${format} report of ${job.id}, ${summary.body.overall_status}`;
+            surroundings.stdout.write(`${visible(file)}: ${what}\n`);
+            tellWithout(surroundings, summary.withoutDigest);
+          }
         }
         return 0;
       },
@@ -89,6 +92,12 @@ export function addReportCommand(program: Command, surroundings: Surroundings): 
     surroundings,
   );
   addVerify(report, surroundings);
+}
+
+function tellWithout({ stderr }: Surroundings, count: number): void {
+  if (count === 0) return;
+  const files = count === 1 ? "1 file has" : `${count} files have`;
+  stderr.write(`${files} no digest of the whole content: a copy with --file-digest gives one to each\n`);
 }
 
 function writtenDocument(
@@ -118,6 +127,7 @@ function addVerify(report: Command, surroundings: Surroundings): void {
       ],
       run: async ([file = ""], values) => {
         const publicKeyPem = values.key === null ? undefined : readKey(values.key);
+        if (!existsSync(resolve(file))) throw noFile(file);
         const verified = await verifyReport(resolve(file), { publicKeyPem });
         if (values.json) answer(surroundings, verifiedDocument(verified));
         else surroundings.stdout.write(`${verifiedText(file, verified)}\n`);
@@ -135,6 +145,15 @@ function verifiedDocument({ signer, keyId, body }: VerifiedReport): VerifiedRepo
 function verifiedText(file: string, { signer, keyId, body }: VerifiedReport): string {
   const who = signer === "known" ? `signed by the given key ${keyId}` : `signer unknown (key ${keyId})`;
   return `${visible(file)}: intact, ${who}\n  ${body.job.kind} ${body.job.id}: ${body.overall_status}`;
+}
+
+/** A slip of the keyboard is no altered report. */
+function noFile(file: string): GodwitError {
+  return new GodwitError("usage", {
+    disposition: "fatal",
+    what: `${resolve(file)} does not exist`,
+    hint: "Give the path of a report: a JSON file that `godwit report` wrote.",
+  });
 }
 
 function readKey(file: string): string {

@@ -1,4 +1,5 @@
 import { lstatSync, opendirSync, unlinkSync } from "node:fs";
+import { GodwitError } from "../../base/errors.ts";
 import { type BytePath, displayPath, joinPath, rootPath } from "../../model/path.ts";
 import type { OpenOptions, Orphan, SweepRequest } from "../../ports/connector.ts";
 import { isMissing, listingError, writeError } from "./errors.ts";
@@ -12,7 +13,7 @@ export async function* sweep(
   _options: OpenOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Orphan> {
-  const root = rootOfUrl(url).resolved();
+  const root = resolved(rootOfUrl(url));
   const pending: BytePath[] = [rootPath];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     signal.throwIfAborted();
@@ -22,6 +23,20 @@ export async function* sweep(
       const orphan = judge(root, joinPath(path, name), { olderThanMs, dryRun });
       if (orphan !== null) yield orphan;
     }
+  }
+}
+
+function resolved(root: Root): Root {
+  try {
+    return root.resolved();
+  } catch (cause) {
+    if (!isMissing(cause)) throw writeError(cause, rootPath);
+    throw new GodwitError("target_missing", {
+      disposition: "fatal",
+      what: `${root.location} does not exist`,
+      hint: "Check the path, and that it is mounted.",
+      cause,
+    });
   }
 }
 
