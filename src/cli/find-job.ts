@@ -82,6 +82,6 @@ function refuseOtherOptions(job: Job, wanted: JobSpec): void {
 /** As it is typed: `maxDelete` is `--max-delete`. */
 function flagOf(key: string): string {
   if (key === "chunkBytes") return "--chunk-size";
-  if (key === "s3") return "--s3-…";
+  if (key === "s3") return "one of --s3-endpoint, --s3-region, --s3-path-style and --s3-profile";
   return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
