@@ -7,7 +7,7 @@ import type { Connector, OpenOptions } from "../../ports/connector.ts";
 import type { Source } from "../../ports/source.ts";
 import type { Target } from "../../ports/target.ts";
 import { diagnose } from "./diagnose.ts";
-import { isMissing, rootError, systemCode } from "./errors.ts";
+import { isMissing, rootError, rootMissing, systemCode } from "./errors.ts";
 import { readPathList } from "./files-from.ts";
 import { makeDirectories } from "./make-directories.ts";
 import { type Root, rootOfUrl, toFsPath } from "./root.ts";
@@ -47,8 +47,7 @@ function openSourceRoot(root: Root): Root {
   } catch (error) {
     const code = systemCode(error);
     if (code === null) throw error;
-    if (isMissing(error))
-      throw rootError("source_missing", `${root.location} does not exist`, "Check the path, and that it is mounted.");
+    if (isMissing(error)) throw rootMissing("source_missing", root.location);
     throw rootError("unreadable", `${root.location} cannot be listed (${code})`, "Run as a user who may read it.");
   }
 }

@@ -18,12 +18,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { type ErrorRecord, GodwitError } from "../../base/errors.ts";
+import type { ErrorRecord } from "../../base/errors.ts";
 import { displayPath, pathToText, rootPath } from "../../model/path.ts";
 import type { Finding, OpenOptions } from "../../ports/connector.ts";
 import { ownUid } from "./attributes.ts";
 import { StoredReader } from "./direct.ts";
-import { isMissing, listingError, systemCode, writeError } from "./errors.ts";
+import { isMissing, listingError, rootMissing, systemCode, writeError } from "./errors.ts";
 import { native } from "./native.ts";
 import { type Root, rootOfUrl, toFsPath } from "./root.ts";
 import { readXattrs, writeXattrs, xattrsSupported } from "./xattrs.ts";
@@ -49,21 +49,16 @@ function* diagnoseSource(root: Root): Generator<Finding> {
     directory.closeSync();
     yield ok("source", `${root.location} can be listed`);
   } catch (error) {
-    yield problem("source", isMissing(error) ? gone(root).toJSON() : listingError(error, rootPath).toJSON());
+    yield problem(
+      "source",
+      (isMissing(error) ? rootMissing("source_missing", root.location) : listingError(error, rootPath)).toJSON(),
+    );
     return;
   }
   if (ownUid !== 0) yield note("reading", "Not root: files of others that are not readable will end `failed`.");
   yield xattrsSupported
     ? ok("extended attributes", "are read")
     : note("extended attributes", "The optional package fs-xattr is missing: they are not read.");
-}
-
-function gone({ location }: Root): GodwitError {
-  return new GodwitError("source_missing", {
-    disposition: "fatal",
-    what: `${location} does not exist`,
-    hint: "Check the path, and that it is mounted.",
-  });
 }
 
 function* diagnoseTarget(root: Root): Generator<Finding> {

@@ -114,3 +114,8 @@ export function isRefusal(error: GodwitError): boolean {
 export function rootError(code: ErrorCode, what: string, hint: string): GodwitError {
   return new GodwitError(code, { disposition: "fatal", what, hint });
 }
+
+/** A root that is not there: mistyped, or not mounted. */
+export function rootMissing(code: "source_missing" | "target_missing", location: string): GodwitError {
+  return rootError(code, `${location} does not exist`, "Check the path, and that it is mounted.");
+}

@@ -1,8 +1,7 @@
 import { lstatSync, opendirSync, unlinkSync } from "node:fs";
-import { GodwitError } from "../../base/errors.ts";
 import { type BytePath, displayPath, joinPath, rootPath } from "../../model/path.ts";
 import type { OpenOptions, Orphan, SweepRequest } from "../../ports/connector.ts";
-import { isMissing, listingError, writeError } from "./errors.ts";
+import { isMissing, listingError, rootMissing, writeError } from "./errors.ts";
 import { type Root, rootOfUrl } from "./root.ts";
 import { isStagingName } from "./staging.ts";
 
@@ -31,12 +30,7 @@ function resolved(root: Root): Root {
     return root.resolved();
   } catch (cause) {
     if (!isMissing(cause)) throw writeError(cause, rootPath);
-    throw new GodwitError("target_missing", {
-      disposition: "fatal",
-      what: `${root.location} does not exist`,
-      hint: "Check the path, and that it is mounted.",
-      cause,
-    });
+    throw rootMissing("target_missing", root.location);
   }
 }
 
