@@ -28,9 +28,18 @@ export class Meter {
   snapshot(): Counters {
     return Object.fromEntries(names.map((name) => [name, this.read(name)]));
   }
+}
 
-  /** What was added since the snapshot. */
-  since(before: Counters): Counters {
-    return Object.fromEntries(names.map((name) => [name, this.read(name) - (before[name] ?? 0)]));
-  }
+/**
+ * What moved since it was last asked. Each byte is told once, though its lane adds more meanwhile: what it is compared
+ * with next time is what it told.
+ */
+export function costsOf(meter: Meter): () => Counters {
+  let told: Counters = {};
+  return () => {
+    const now = meter.snapshot();
+    const cost = Object.fromEntries(names.map((name) => [name, (now[name] ?? 0) - (told[name] ?? 0)]));
+    told = now;
+    return cost;
+  };
 }

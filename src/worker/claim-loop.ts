@@ -6,6 +6,7 @@ import type { Bell } from "../base/bell.ts";
 import { type GodwitError, toGodwitError } from "../base/errors.ts";
 import type { JobId } from "../model/chunk.ts";
 import type { Counters } from "../model/job.ts";
+import { costsOf } from "../model/meter.ts";
 import type { Task } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Lane } from "../ports/lane.ts";
@@ -34,7 +35,7 @@ export interface ClaimLoopOptions {
 export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   const { store, jobId, lane, signal, newWork, clock } = options;
   // What was moved before the first task, to open the lane, is counted with it.
-  let counted: Counters = {};
+  const cost = costsOf(lane.meter);
   while (!signal.aborted) {
     const askedAtMs = clock.monotonicMs();
     const heard = newWork.rings;
@@ -44,8 +45,7 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
       await idle(options, heard);
       continue;
     }
-    await runTask(options, { task, askedAtMs }, counted);
-    counted = lane.meter.snapshot();
+    await runTask(options, { task, askedAtMs }, cost);
     options.taskEnded.ring();
     newWork.ring();
   }
@@ -66,16 +66,9 @@ interface Claimed {
   readonly askedAtMs: number;
 }
 
-async function runTask(options: ClaimLoopOptions, { task, askedAtMs }: Claimed, before: Counters): Promise<void> {
+async function runTask(options: ClaimLoopOptions, { task, askedAtMs }: Claimed, cost: () => Counters): Promise<void> {
   const { store, lane, leases } = options;
   const held = leases.hold(task.lease, askedAtMs, options.signal);
-  let counted = before;
-  /** What moved since it was last asked: each byte is recorded once, also when the process dies later. */
-  const cost = (): Counters => {
-    const earlier = counted;
-    counted = lane.meter.snapshot();
-    return lane.meter.since(earlier);
-  };
   let recorded: Promise<void> = Promise.resolve();
   try {
     const result = await lane.run(
