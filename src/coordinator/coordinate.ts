@@ -147,6 +147,8 @@ async function watch(
   let reconciling = false;
   for (;;) {
     const heard = { taskEnded: taskEnded.rings, queueEmpty: queueEmpty.rings };
+    // Of the plan as it was then: its last page may come while the counters are read.
+    const isListed = listing.done;
     const job = await store.checkpoint(lead());
     onCheckpoint(job);
     if (listing.error !== null) throw listing.error;
@@ -160,7 +162,8 @@ async function watch(
       await store.setStatus(lead(), "reconciling", null);
     }
     if (job.wish !== null) return finish(options, lead(), job.wish === "pause" ? "paused" : "cancelled", null);
-    if (listing.done && (await store.open(job.id)).all === 0) return conclude(options, lead());
+    const { chunksTotal = 0, chunksDone = 0 } = job.counters;
+    if (isListed && chunksTotal === chunksDone) return conclude(options, lead());
     await nextCheckpoint(options, heard, signal);
   }
 }

@@ -2,7 +2,6 @@ import { must } from "../base/assert.ts";
 import { chunkBytesOf, type ChunkId, type ChunkKind, firstPlace, phaseOf, type Place } from "../model/chunk.ts";
 import { unpackItems } from "../model/item-codec.ts";
 import type { NewChunk } from "../model/task.ts";
-import { writeBlob } from "./blobs.ts";
 import type { Loaded } from "./load.ts";
 import { recordEndings, recordLosses } from "./proof.ts";
 import type { ChunkRow } from "./schema.ts";
@@ -12,15 +11,26 @@ import { rankOf, type Unit } from "./unit.ts";
 const insertRows = 200;
 
 /** The columns that follow from a place. */
-export function placed(kind: ChunkKind, { stage, state }: Place): Pick<ChunkRow, "stage" | "state" | "phase" | "rank"> {
-  return { stage, state, phase: phaseOf(kind, stage), rank: rankOf(stage) };
+export function placed(unit: Unit, kind: ChunkKind, { stage, state }: Place): Placed {
+  return { stage, state, phase: phaseOf(kind, stage), rank: rankOf(stage), queued_at: unit.now };
 }
+type Placed = Pick<ChunkRow, "stage" | "state" | "phase" | "rank" | "queued_at">;
+
+/** Of a row that nobody holds. */
+export const noLease = { worker: null, leased_at: null, expires_at: null } as const;
+
+/**
+ * Ranges of files that were begun within a while of each other take turns in the queue: lanes find several files to
+ * write to, and what comes meanwhile need not wait for the end of a large one.
+ */
+const rangeApartMs = 100;
 
 type FreshRow = Omit<ChunkRow, "id">;
 
 function fresh(unit: Unit, kind: ChunkKind, place: Place): FreshRow {
   return {
-    ...placed(kind, place),
+    ...placed(unit, kind, place),
+    ...noLease,
     job_id: unit.jobId,
     parent_id: null,
     kind,
@@ -32,10 +42,8 @@ function fresh(unit: Unit, kind: ChunkKind, place: Place): FreshRow {
     evidence: "none",
     sha256: null,
     open_ranges: 0,
-    worker: null,
     writer: null,
     epoch: 0,
-    expires_at: null,
   };
 }
 
@@ -45,17 +53,17 @@ export async function addChunk(unit: Unit, chunk: NewChunk): Promise<ChunkId> {
   const { encoded, bytes } = chunk.items;
   const row = { ...fresh(unit, chunk.kind, place), attempt: chunk.attempt, bytes, slice_length: bytes };
   const { id } = await unit.tx.insertInto("chunks").values(row).returning("id").executeTakeFirstOrThrow();
-  await writeBlob(unit.tx, id, "items", encoded);
-  if (chunk.prehash !== undefined) await writeBlob(unit.tx, id, "prehash", chunk.prehash);
-  unit.added(1);
+  unit.rows.added(id);
+  unit.rows.setBlob(id, "items", encoded);
+  if (chunk.prehash !== undefined) unit.rows.setBlob(id, "prehash", chunk.prehash);
+  unit.added(chunk.kind, place, 1);
   const items = once(() => unpackItems(chunk.items));
   if (chunk.settled !== undefined) {
-    unit.moved(chunk.kind, "prepare", place);
     unit.count(chunk.settled.counters);
-    await writeBlob(unit.tx, id, "endings", chunk.settled.endings);
-    await recordEndings(unit, id, chunk.settled.told, items);
+    unit.rows.setBlob(id, "endings", chunk.settled.endings);
+    recordEndings(unit, id, chunk.settled.told, items);
   }
-  await recordLosses(unit, { row: { id }, view: { items } }, chunk.lost ?? []);
+  recordLosses(unit, { row: { id }, view: { items } }, chunk.lost ?? []);
   return id;
 }
 
@@ -68,18 +76,20 @@ function once<T>(make: () => T): () => T {
 export async function addRanges(unit: Unit, head: Loaded): Promise<number> {
   const item = must(head.view.items()[0], "a head has one item");
   const size = chunkBytesOf(item.blockBytes, unit.chunkBytes);
-  const base = { ...fresh(unit, "range", firstPlace("range", unit.traits)), parent_id: head.row.id };
+  const place = firstPlace("range", unit.traits);
+  const base = { ...fresh(unit, "range", place), parent_id: head.row.id };
   let rows: FreshRow[] = [];
   let count = 0;
   for (let offset = 0; offset === 0 || offset < item.length; offset += size) {
     const length = Math.min(size, item.length - offset);
-    rows.push({ ...base, bytes: length, slice_offset: offset, slice_length: length });
+    const queued_at = base.queued_at + count * rangeApartMs;
+    rows.push({ ...base, queued_at, bytes: length, slice_offset: offset, slice_length: length });
     count += 1;
     if (rows.length < insertRows) continue;
     await unit.tx.insertInto("chunks").values(rows).execute();
     rows = [];
   }
   if (rows.length > 0) await unit.tx.insertInto("chunks").values(rows).execute();
-  unit.added(count);
+  unit.added("range", place, count);
   return count;
 }

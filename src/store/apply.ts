@@ -4,8 +4,8 @@ import type { Effects, HeadEffect } from "../model/effects.ts";
 import { encodeEndings, encodeEvidence } from "../model/ending-codec.ts";
 import { type ChunkEvidence, type Evidence, weakerEvidence } from "../model/entry.ts";
 import { afterDamage, afterEntryEnded, afterGate } from "../model/transition.ts";
-import { addChunk, placed } from "./add-chunks.ts";
-import { appendProgress, clearReceipts, foldProgress, writeBlob } from "./blobs.ts";
+import { addChunk, noLease, placed } from "./add-chunks.ts";
+import { appendProgress, clearReceipts, foldProgress } from "./blobs.ts";
 import { type Loaded, loadChunk } from "./load.ts";
 import { type Reader, recordEndings, recordLosses, recordVerdict } from "./proof.ts";
 import { applyRanges } from "./ranges.ts";
@@ -21,28 +21,29 @@ export async function applyEffects(unit: Unit, chunk: Loaded, effects: Effects, 
   const { row, view } = chunk;
   unit.count(effects.counters);
   await applyProgress(unit, row, effects);
-  if (effects.prehash !== undefined) await writeBlob(unit.tx, row.id, "prehash", effects.prehash);
-  if (Array.isArray(effects.evidence)) await writeBlob(unit.tx, row.id, "evidence", encodeEvidence(effects.evidence));
+  const { rows } = unit;
+  if (effects.prehash !== undefined) rows.setBlob(row.id, "prehash", effects.prehash);
+  if (Array.isArray(effects.evidence)) rows.setBlob(row.id, "evidence", encodeEvidence(effects.evidence));
   if (effects.endings.length > 0) {
-    await writeBlob(unit.tx, row.id, "endings", encodeEndings([...view.endings, ...effects.endings]));
-    await recordEndings(unit, row.id, effects.endings, view.items);
+    rows.setBlob(row.id, "endings", encodeEndings([...view.endings, ...effects.endings]));
+    recordEndings(unit, row.id, effects.endings, view.items);
   }
-  await recordLosses(unit, chunk, effects.lost);
-  if (effects.verdict !== null) await recordVerdict(unit, chunk, effects.verdict, author);
+  recordLosses(unit, chunk, effects.lost);
+  if (effects.verdict !== null) recordVerdict(unit, chunk, effects.verdict, author);
   // After the verdict, which is about what was confirmed.
-  if (effects.progress === "clear") await clearReceipts(unit.tx, row.id);
+  if (effects.progress === "clear") await clearReceipts(unit, row.id);
   for (const added of effects.add) await addChunk(unit, added);
   const openRanges = effects.ranges === null ? null : await applyRanges(unit, chunk, effects.ranges);
-  await moveRow(unit, row, effects, { openRanges, writer: author.isWriter ? author.worker : null });
+  moveRow(unit, row, effects, { openRanges, writer: author.isWriter ? author.worker : null });
   if (effects.head !== null) await applyHead(unit, row, effects.head, author);
 }
 
 async function applyProgress(unit: Unit, row: ChunkRow, { progress, place }: Effects): Promise<void> {
   if (progress === null) {
     // What a row confirmed before it ended badly is of no use to anybody.
-    if (row.stage === "transfer" && place.stage === "done") await clearReceipts(unit.tx, row.id);
+    if (row.stage === "transfer" && place.stage === "done") await clearReceipts(unit, row.id);
   } else if (progress !== "clear") {
-    await (place.state === "in_progress" ? appendProgress : foldProgress)(unit.tx, row.id, progress);
+    await (place.state === "in_progress" ? appendProgress : foldProgress)(unit, row.id, progress);
   }
 }
 
@@ -51,26 +52,21 @@ interface Extra {
   readonly writer: string | null;
 }
 
-async function moveRow(unit: Unit, row: ChunkRow, effects: Effects, { openRanges, writer }: Extra): Promise<void> {
+function moveRow(unit: Unit, row: ChunkRow, effects: Effects, { openRanges, writer }: Extra): void {
   // Progress leaves the row as it is, with its lease.
   if (effects.place.state === "in_progress") return;
   const { staging, sha256, evidence, attempt } = effects;
   unit.moved(row.kind, row.stage, effects.place);
-  await unit.tx
-    .updateTable("chunks")
-    .set({
-      ...placed(row.kind, effects.place),
-      attempt,
-      worker: null,
-      expires_at: null,
-      ...(staging !== undefined && { staging }),
-      ...(sha256 !== undefined && { sha256 }),
-      ...(evidence !== undefined && { evidence: weakest(evidence) }),
-      ...(writer !== null && { writer }),
-      ...(openRanges !== null && { open_ranges: openRanges }),
-    })
-    .where("id", "=", row.id)
-    .execute();
+  unit.rows.set(row.id, {
+    ...placed(unit, row.kind, effects.place),
+    ...noLease,
+    attempt,
+    ...(staging !== undefined && { staging }),
+    ...(sha256 !== undefined && { sha256 }),
+    ...(evidence !== undefined && { evidence: weakest(evidence) }),
+    ...(writer !== null && { writer }),
+    ...(openRanges !== null && { open_ranges: openRanges }),
+  });
 }
 
 function weakest(evidence: ChunkEvidence): Evidence {
@@ -78,7 +74,7 @@ function weakest(evidence: ChunkEvidence): Evidence {
 }
 
 async function applyHead(unit: Unit, range: ChunkRow, effect: HeadEffect, author: Author): Promise<void> {
-  const head = await loadChunk(unit.tx, must(range.parent_id, "a range has a head"));
+  const head = await loadChunk(unit, must(range.parent_id, "a range has a head"));
   const reader: Author = { ...author, isWriter: false };
   switch (effect.type) {
     case "passed":
@@ -98,6 +94,6 @@ async function passGate(unit: Unit, head: Loaded, author: Author): Promise<void>
   // A head that went back to prepare counts its ranges anew when it is done with that.
   if (head.row.state !== "waiting") return;
   const left = head.row.open_ranges - 1;
-  await unit.tx.updateTable("chunks").set({ open_ranges: left }).where("id", "=", head.row.id).execute();
+  unit.rows.set(head.row.id, { open_ranges: left });
   if (left === 0) await applyEffects(unit, head, afterGate(head.view, unit.traits), author);
 }

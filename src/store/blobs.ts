@@ -1,96 +1,64 @@
-/** What of a chunk grows with its items: the items themselves, receipts, endings; and progress inside a transfer. */
+/** What of a chunk grows with its blocks: receipts, and progress inside a transfer. */
 import { assert } from "../base/assert.ts";
 import type { ChunkId } from "../model/chunk.ts";
 import { decodeReceipts, encodeReceipts } from "../model/ending-codec.ts";
 import { noReceipts, type Progress, type Receipts } from "../model/task.ts";
-import { type ChunkRow, parts, type Tx } from "./schema.ts";
+import type { Rows } from "./rows.ts";
+import type { ChunkRow, Tx } from "./schema.ts";
+import type { Unit } from "./unit.ts";
 
-type Part = keyof typeof parts;
 const digestBytes = 32;
 
-export async function readBlobs(
-  tx: Tx,
-  chunkId: ChunkId,
-  wanted: readonly Part[],
-): Promise<Partial<Record<Part, Uint8Array>>> {
-  const rows = await tx
-    .selectFrom("blobs")
-    .select(["part", "data"])
-    .where("chunk_id", "=", chunkId)
-    .where(
-      "part",
-      "in",
-      wanted.map((part) => parts[part]),
-    )
-    .execute();
-  const found: Partial<Record<Part, Uint8Array>> = {};
-  for (const part of wanted) {
-    const row = rows.find((each) => each.part === parts[part]);
-    if (row !== undefined) found[part] = row.data;
-  }
-  return found;
-}
-
-export async function writeBlob(tx: Tx, chunkId: ChunkId, part: Part, data: Uint8Array): Promise<void> {
-  await tx
-    .insertInto("blobs")
-    .values({ chunk_id: chunkId, part: parts[part], data })
-    .onConflict((conflict) => conflict.columns(["chunk_id", "part"]).doUpdateSet({ data }))
-    .execute();
-}
-
-/**
- * Everything confirmed so far. Only a transfer has progress that is not folded.
- * @param stored the chunk's receipts, where they were read with other parts
- */
-export async function readReceipts(
-  tx: Tx,
-  row: Pick<ChunkRow, "id" | "stage">,
-  stored?: Uint8Array | null,
-): Promise<Receipts> {
-  const found = stored === undefined ? (await readBlobs(tx, row.id, ["receipts"])).receipts : stored;
-  const folded = found === undefined || found === null ? noReceipts : decodeReceipts(found);
-  return row.stage === "transfer" ? joinReceipts(await readProgress(tx, row.id), folded) : folded;
+/** Everything confirmed so far. */
+export function receiptsOf(rows: Rows, row: Pick<ChunkRow, "id" | "stage">): Receipts {
+  const stored = rows.blob(row.id, "receipts");
+  const folded = stored === null ? noReceipts : decodeReceipts(stored);
+  return row.stage === "transfer" ? joinReceipts(slicesOf(rows, row.id), folded) : folded;
 }
 
 /** A transfer that began again before the end of what another had confirmed makes void what follows. */
-export async function appendProgress(tx: Tx, chunkId: ChunkId, { firstBlock, receipts }: Progress): Promise<void> {
-  if (receipts.count === 0) return;
-  await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).where("first_block", ">", firstBlock).execute();
-  const encoded = encodeReceipts(receipts);
+export async function appendProgress({ tx, rows }: Unit, chunkId: ChunkId, progress: Progress): Promise<void> {
+  const { firstBlock } = progress;
+  if (progress.receipts.count === 0) return;
+  const before = rows.progress(chunkId);
+  const kept = before.filter((slice) => slice.firstBlock < firstBlock);
+  if (before.some((slice) => slice.firstBlock > firstBlock))
+    await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).where("first_block", ">", firstBlock).execute();
+  const receipts = encodeReceipts(progress.receipts);
   await tx
     .insertInto("progress")
-    .values({ chunk_id: chunkId, first_block: firstBlock, receipts: encoded })
-    .onConflict((conflict) => conflict.columns(["chunk_id", "first_block"]).doUpdateSet({ receipts: encoded }))
+    .values({ chunk_id: chunkId, first_block: firstBlock, receipts })
+    .onConflict((conflict) => conflict.columns(["chunk_id", "first_block"]).doUpdateSet({ receipts }))
     .execute();
+  rows.setProgress(chunkId, [...kept, { firstBlock, receipts }]);
 }
 
 /** The end of a transfer: its appended progress and the rest become the chunk's receipts. */
-export async function foldProgress(tx: Tx, chunkId: ChunkId, rest: Progress): Promise<void> {
-  const { receipts } = await readBlobs(tx, chunkId, ["receipts"]);
-  const appended = await readProgress(tx, chunkId);
-  const before = appended.filter(({ firstBlock }) => firstBlock < rest.firstBlock);
-  const all = joinReceipts([...before, rest], receipts === undefined ? noReceipts : decodeReceipts(receipts));
-  if (all.count > 0) await writeBlob(tx, chunkId, "receipts", encodeReceipts(all));
-  if (appended.length > 0) await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).execute();
+export async function foldProgress(unit: Unit, chunkId: ChunkId, rest: Progress): Promise<void> {
+  const { rows } = unit;
+  const stored = rows.blob(chunkId, "receipts");
+  const before = slicesOf(rows, chunkId).filter(({ firstBlock }) => firstBlock < rest.firstBlock);
+  const all = joinReceipts([...before, rest], stored === null ? noReceipts : decodeReceipts(stored));
+  if (all.count > 0) rows.setBlob(chunkId, "receipts", encodeReceipts(all));
+  await clearProgress(unit, chunkId);
 }
 
 /** Forgets what was confirmed: the chunk is sent from its start, or never again. */
-export async function clearReceipts(tx: Tx, chunkId: ChunkId): Promise<void> {
+export async function clearReceipts(unit: Unit, chunkId: ChunkId): Promise<void> {
+  await clearProgress(unit, chunkId);
+  unit.rows.setBlob(chunkId, "receipts", null);
+}
+
+async function clearProgress({ tx, rows }: { readonly tx: Tx; readonly rows: Rows }, chunkId: ChunkId): Promise<void> {
+  if (rows.progress(chunkId).length === 0) return;
   await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).execute();
-  await tx.deleteFrom("blobs").where("chunk_id", "=", chunkId).where("part", "=", parts.receipts).execute();
+  rows.setProgress(chunkId, []);
 }
 
 type Slice = Pick<Progress, "firstBlock" | "receipts">;
 
-async function readProgress(tx: Tx, chunkId: ChunkId): Promise<readonly Slice[]> {
-  const rows = await tx
-    .selectFrom("progress")
-    .select(["first_block", "receipts"])
-    .where("chunk_id", "=", chunkId)
-    .orderBy("first_block")
-    .execute();
-  return rows.map((row) => ({ firstBlock: row.first_block, receipts: decodeReceipts(row.receipts) }));
+function slicesOf(rows: Rows, chunkId: ChunkId): readonly Slice[] {
+  return rows.progress(chunkId).map(({ firstBlock, receipts }) => ({ firstBlock, receipts: decodeReceipts(receipts) }));
 }
 
 /** Joins slices in order; of blocks that were reported twice the later report counts, a gap is a defect of ours. */

@@ -1,23 +1,26 @@
 /**
- * Hands out tasks. The queue is the chunk table: an index of pending rows by phase, rank, place in the file and id, so
- * that a claim looks at a handful of rows however long the job is. An expired lease is claimed again before anything new.
+ * Hands out tasks. The queue is the chunk table: an index of pending rows by phase, rank and the time since which they
+ * wait, so that a claim looks at a handful of rows however long the job is. An expired lease is claimed again before
+ * anything new. Rows that another claim holds at this moment are passed over.
  *
  * Lanes spread over files: writers of one file wait for each other in the kernel (on ext4, two lanes in one file were
- * slower than one). Ranges that start at the same offset stand side by side in the queue, so that the next free file is
- * near; when all files under way have their writer, another is begun.
+ * slower than one). Ranges of several files take turns in the queue, so that the next free file is near; when all files
+ * under way have their writer, another is begun.
  */
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
 import { must } from "../base/assert.ts";
-import { type JobId, removesDirectories, type WorkerId } from "../model/chunk.ts";
+import { type ChunkId, type JobId, removesDirectories, type WorkerId } from "../model/chunk.ts";
 import { decodeEndings } from "../model/ending-codec.ts";
 import { unprovenEntries } from "../model/job.ts";
 import type { RangeReceipts, Task } from "../model/task.ts";
-import { readBlobs, readReceipts } from "./blobs.ts";
-import { sumCounters } from "./counters.ts";
+import { receiptsOf } from "./blobs.ts";
+import { sumJob, unknownJob } from "./counters.ts";
 import { encodeSlice } from "./load.ts";
-import { closeAttempt, openAttempts } from "./proof.ts";
+import { recordAttempt } from "./proof.ts";
+import type { QueueMemory } from "./queue-memory.ts";
+import type { Rows } from "./rows.ts";
 import type { ChunkRow, Database, Tx } from "./schema.ts";
-import { rankOf, unknownJob, type Unit } from "./unit.ts";
+import { movePhase, rankOf, ranksUsed, type Unit } from "./unit.ts";
 
 /** How far a claim looks for a chunk that another worker wrote, and for a file in which nobody writes. */
 const lookAhead = 16;
@@ -28,60 +31,87 @@ export interface ClaimOptions {
   readonly worker: WorkerId;
   readonly limit: number;
   readonly leaseMs: number;
+  readonly memory: QueueMemory;
 }
 
 export async function claimTasks(unit: Unit, options: ClaimOptions): Promise<readonly Task[]> {
-  const { jobId, worker, leaseMs } = options;
-  const job = await unit.tx.selectFrom("jobs").select(["phase", "counters"]).where("id", "=", jobId).executeTakeFirst();
+  const { jobId, memory } = options;
+  const phaseNow = unit.tx.selectFrom("jobs").select("phase").where("id", "=", jobId);
+  const [job, expired] = await Promise.all([phaseNow.executeTakeFirst(), expiredRows(unit, phaseNow, options)]);
   if (job === undefined) throw unknownJob(jobId);
-  const limit = removesDirectories(job.phase) ? 1 - (await leasedNow(unit, 1)) : options.limit;
-  if (limit === 0) return [];
-  const expired = await expiredRows(unit, job.phase, limit);
-  for (const row of expired) await closeAttempt(unit, row, "lease expired");
-  const pending =
-    limit > expired.length
-      ? await pendingOf(unit, job.phase)
-          .limit(limit - expired.length + lookAhead)
-          .execute()
-      : [];
-  const rows = [...expired, ...(await spread(unit, job.phase, preferOthers(pending, worker)))].slice(0, limit);
-  const expiresAt = unit.now + leaseMs;
-  for (const row of rows) {
-    await unit.tx
-      .updateTable("chunks")
-      .set({ state: "in_progress", worker, epoch: row.epoch + 1, expires_at: expiresAt })
-      .where("id", "=", row.id)
-      .execute();
-  }
-  await openAttempts(
-    unit,
-    rows.map((row) => ({ chunkId: row.id, stage: row.stage, worker, epoch: row.epoch + 1 })),
-  );
+  const found = await findRows(unit, job.phase, options, expired);
+  if (found.length > 0) return lease(unit, found, options);
+  const phase = await movePhase(unit.tx, jobId);
+  const isNew = phase !== job.phase;
+  if (!memory.forgetFloors(unit.now) && !isNew) return [];
+  const late = await expiredRows(unit, phaseNow, options);
+  return lease(unit, await findRows(unit, phase, options, late), options);
+}
+
+async function findRows(
+  unit: Unit,
+  phase: number,
+  { worker, memory, limit }: ClaimOptions,
+  expired: readonly ChunkRow[],
+): Promise<readonly ChunkRow[]> {
+  if (removesDirectories(phase)) return nextRemoval(unit, phase);
+  const left = limit - expired.length;
+  if (left === 0) return expired;
+  const pending = await pendingRows(unit, phase, { memory, limit: left + lookAhead });
+  const rows = await spread(unit, phase, preferOthers(pending, worker), memory);
+  return [...expired, ...rows.slice(0, left)];
+}
+
+/** One at a time: nobody else claims meanwhile, and none is leased. */
+async function nextRemoval(unit: Unit, phase: number): Promise<readonly ChunkRow[]> {
+  await unit.tx.selectFrom("jobs").select("id").where("id", "=", unit.jobId).forUpdate().execute();
+  const valid = await leasedRows(unit.tx, unit.jobId).where("expires_at", ">", unit.now).limit(1).execute();
+  if (valid.length > 0) return [];
+  const [expired] = await leasedRows(unit.tx, unit.jobId).where("phase", "=", phase).limit(1).forUpdate().execute();
+  if (expired !== undefined) return [expired];
+  return pendingOf(unit, phase).orderBy("id", "desc").limit(1).forUpdate().execute();
+}
+
+async function lease(unit: Unit, found: readonly ChunkRow[], options: ClaimOptions): Promise<readonly Task[]> {
+  const { worker, leaseMs, memory } = options;
+  const { rows, now } = unit;
+  for (const row of found) if (row.state === "in_progress") recordAttempt(unit, row, "lease expired");
+  await rows.keep(found);
+  const heads = await readHeads(unit, found);
   const tasks: Task[] = [];
-  for (const row of rows) {
-    const task = await taskOf(unit.tx, { ...row, worker, epoch: row.epoch + 1, expires_at: expiresAt });
-    tasks.push(row.stage === "remove" ? { ...task, withheldBy: await notArrived(unit, job.counters) } : task);
+  for (const { id, epoch } of found) {
+    rows.set(id, { state: "in_progress", worker, epoch: epoch + 1, leased_at: now, expires_at: now + leaseMs });
+    const row = must(rows.get(id), "just set");
+    const task = await taskOf(unit, row, heads);
+    tasks.push(row.stage === "remove" ? { ...task, withheldBy: await notArrived(unit) } : task);
+    if (row.stage === "transfer" && row.parent_id !== null) memory.writes(id, row.parent_id);
   }
   return tasks;
 }
 
 /** Everything that is copied has its end when removals are claimed: the counters say for good what did not arrive. */
-async function notArrived({ tx, jobId }: Unit, counters: string): Promise<number> {
-  return unprovenEntries(await sumCounters(tx, { id: jobId, counters }));
+async function notArrived({ tx, jobId }: Unit): Promise<number> {
+  return unprovenEntries((await sumJob(tx, jobId)).counters);
 }
 
-async function expiredRows(unit: Unit, phase: number, limit: number): Promise<readonly ChunkRow[]> {
-  return leasedRows(unit.tx, unit.jobId)
+/** Of the job's phase, whatever it is by then, and of earlier ones. */
+async function expiredRows(
+  unit: Unit,
+  phaseNow: SelectQueryBuilder<Database, "jobs", { phase: number }>,
+  { memory, limit }: ClaimOptions,
+): Promise<readonly ChunkRow[]> {
+  const rows = await leasedRows(unit.tx, unit.jobId)
     .where("expires_at", "<=", unit.now)
-    .where("phase", "<=", phase)
+    .where("expires_at", ">=", memory.expiredFrom)
+    .where("phase", "<=", phaseNow)
     .orderBy("expires_at")
     .limit(limit)
+    .forUpdate()
+    .skipLocked()
     .execute();
-}
-
-/** Leases that are valid, counted up to `most`. */
-async function leasedNow({ tx, jobId, now }: Unit, most: number): Promise<number> {
-  return (await leasedRows(tx, jobId).where("expires_at", ">", now).limit(most).execute()).length;
+  // Those that are taken now and not kept, since this is undone, are found by whoever has nothing else to do.
+  memory.lookedForExpired(rows.length < limit ? unit.now : must(rows.at(-1)?.expires_at, "a leased row"));
+  return rows;
 }
 
 /** Conditions on states are literals here: only then do engines use the partial indexes. */
@@ -95,16 +125,43 @@ export function leasedRows(tx: Kysely<Database>, jobId: JobId) {
 
 /** The phase of a job is that of its first open row: nothing can be pending below it. */
 function pendingOf(unit: Unit, phase: number) {
-  const direction = removesDirectories(phase) ? "desc" : "asc";
   return unit.tx
     .selectFrom("chunks")
     .selectAll()
     .where("job_id", "=", unit.jobId)
     .where("phase", "=", phase)
-    .where(sql<boolean>`state = 'pending'`)
-    .orderBy("rank", direction)
-    .orderBy("slice_offset", direction)
-    .orderBy("id", direction);
+    .where(sql<boolean>`state = 'pending'`);
+}
+
+interface Look {
+  readonly memory: QueueMemory;
+  readonly limit: number;
+}
+
+/** Rank by rank, so that each begins where the last look at it ended. */
+async function pendingRows(unit: Unit, phase: number, { memory, limit }: Look): Promise<readonly ChunkRow[]> {
+  const all: ChunkRow[] = [];
+  for (const rank of ranksUsed) {
+    const rows = await ofRank(unit, phase, rank, { memory, limit: limit - all.length });
+    all.push(...rows);
+    if (all.length === limit) break;
+  }
+  return all;
+}
+
+async function ofRank(unit: Unit, phase: number, rank: number, { memory, limit }: Look): Promise<readonly ChunkRow[]> {
+  const { queuedAt, id } = memory.floor(phase, rank);
+  const rows = await pendingOf(unit, phase)
+    .where("rank", "=", rank)
+    .where((row) => row(row.refTuple("queued_at", "id"), ">=", row.tuple(queuedAt, id)))
+    .orderBy("queued_at")
+    .orderBy("id")
+    .limit(limit)
+    .forUpdate()
+    .skipLocked()
+    .execute();
+  memory.looked(phase, rank, rows[0], unit.now);
+  return rows;
 }
 
 /** Among rows of one rank, those to be read back that another worker wrote come first; their own order stays. */
@@ -113,35 +170,36 @@ function preferOthers(rows: readonly ChunkRow[], worker: WorkerId): readonly Chu
   return rows.toSorted((a, b) => a.rank - b.rank || isOwn(a) - isOwn(b));
 }
 
-/** Ranges of files in which somebody writes go behind what else can be sent, and behind a file that can be begun. */
-async function spread(unit: Unit, phase: number, rows: readonly ChunkRow[]): Promise<readonly ChunkRow[]> {
+/** Ranges of files in which this process writes go behind what else can be sent, and behind a file that can be begun. */
+async function spread(
+  unit: Unit,
+  phase: number,
+  rows: readonly ChunkRow[],
+  memory: QueueMemory,
+): Promise<readonly ChunkRow[]> {
   if (rows[0]?.stage !== "transfer" || rows[0].parent_id === null) return rows;
-  const leased = await leasedRows(unit.tx, unit.jobId).where("stage", "=", "transfer").execute();
-  const written = new Set(leased.map((row) => row.parent_id));
   const isBusy = (row: ChunkRow): boolean =>
-    row.stage === "transfer" && row.parent_id !== null && written.has(row.parent_id);
+    row.stage === "transfer" && row.parent_id !== null && memory.isWritten(row.parent_id);
   const free = rows.filter((row) => !isBusy(row));
   const rest = rows.filter(isBusy);
   if (rest.length === 0 || free[0]?.stage === "transfer") return [...free, ...rest];
-  const [head] = await pendingOf(unit, phase).where("rank", "=", rankOf("prepare")).limit(1).execute();
+  const [head] = await ofRank(unit, phase, rankOf("prepare"), { memory, limit: 1 });
   const others = free.filter((row) => row.id !== head?.id);
   return head === undefined ? rows : [head, ...rest, ...others];
 }
 
-async function taskOf(tx: Tx, row: ChunkRow): Promise<Task> {
-  const own = await readBlobs(tx, row.id, ["items", "receipts", "endings", "prehash"]);
-  let { items = noItems } = own;
-  let { staging } = row;
-  if (row.parent_id !== null) {
-    const head = await tx
-      .selectFrom("chunks")
-      .select("staging")
-      .where("id", "=", row.parent_id)
-      .executeTakeFirstOrThrow();
-    const { items: whole } = await readBlobs(tx, row.parent_id, ["items"]);
-    items = encodeSlice(must(whole, "a head has items"), row);
-    ({ staging } = head);
-  }
+/** Without a lock: a head's items never change, and its staging place only when its ranges are fenced. */
+async function readHeads({ tx, rows }: Unit, found: readonly ChunkRow[]): Promise<ReadonlyMap<ChunkId, string | null>> {
+  const ids = [...new Set(found.map(({ parent_id: id }) => id).filter((id) => id !== null))];
+  if (ids.length === 0) return new Map();
+  const heads = await tx.selectFrom("chunks").select(["id", "stage", "staging"]).where("id", "in", ids).execute();
+  await rows.read(heads);
+  return new Map(heads.map(({ id, staging }) => [id, staging]));
+}
+
+async function taskOf({ tx, rows }: Unit, row: ChunkRow, heads: ReadonlyMap<ChunkId, string | null>): Promise<Task> {
+  const endings = rows.blob(row.id, "endings");
+  const items = rows.blob(row.parent_id ?? row.id, "items");
   return {
     jobId: row.job_id,
     chunkId: row.id,
@@ -153,34 +211,31 @@ async function taskOf(tx: Tx, row: ChunkRow): Promise<Task> {
       epoch: row.epoch,
       expiresAt: must(row.expires_at, "claimed"),
     },
-    items,
-    staging,
-    receipts: await readReceipts(tx, row, own.receipts ?? null),
-    endings: own.endings === undefined ? [] : decodeEndings(own.endings),
-    prehash: own.prehash ?? null,
+    items: row.parent_id === null ? (items ?? noItems) : encodeSlice(must(items, "a head has items"), row),
+    staging: row.parent_id === null ? row.staging : (heads.get(row.parent_id) ?? null),
+    receipts: receiptsOf(rows, row),
+    endings: endings === null ? [] : decodeEndings(endings),
+    prehash: rows.blob(row.id, "prehash"),
     attempt: row.attempt,
     withheldBy: 0,
-    ranges: row.kind === "head" ? await rangeReceipts(tx, row) : null,
+    ranges: row.kind === "head" ? await rangeReceipts(tx, rows, row) : null,
   };
 }
 
 /** Null for a head that was never prepared. */
-async function rangeReceipts(tx: Tx, head: ChunkRow): Promise<readonly RangeReceipts[] | null> {
-  const rows = await tx
+async function rangeReceipts(tx: Tx, rows: Rows, head: ChunkRow): Promise<readonly RangeReceipts[] | null> {
+  const ranges = await tx
     .selectFrom("chunks")
     .select(["id", "stage", "slice_offset", "slice_length"])
     .where("parent_id", "=", head.id)
     .orderBy("id")
     .execute();
-  if (rows.length === 0) return null;
-  const all: RangeReceipts[] = [];
-  for (const row of rows) {
-    all.push({
-      chunkId: row.id,
-      offset: row.slice_offset,
-      length: row.slice_length,
-      receipts: await readReceipts(tx, row),
-    });
-  }
-  return all;
+  if (ranges.length === 0) return null;
+  await rows.read(ranges);
+  return ranges.map((row) => ({
+    chunkId: row.id,
+    offset: row.slice_offset,
+    length: row.slice_length,
+    receipts: receiptsOf(rows, row),
+  }));
 }

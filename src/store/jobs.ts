@@ -4,10 +4,10 @@ import type { Instant, JobId } from "../model/chunk.ts";
 import { isFinal, type Job, type JobSpec, type JobStatus, type RunLimit, type Wish } from "../model/job.ts";
 import type { Lead, PlanBatch } from "../ports/store.ts";
 import { addChunk } from "./add-chunks.ts";
-import { sumCounters } from "./counters.ts";
-import { assertLead, jobRow } from "./lead.ts";
+import { sumJob, sumRows, unknownJob } from "./counters.ts";
+import { assertLead, jobRow, lockedJob } from "./lead.ts";
 import type { JobRow, Tx } from "./schema.ts";
-import { movePhase, unknownJob, type Unit } from "./unit.ts";
+import { movePhase, type Unit } from "./unit.ts";
 
 export async function insertJob(tx: Tx, id: JobId, spec: JobSpec, now: Instant): Promise<Job> {
   await tx
@@ -26,6 +26,7 @@ export async function insertJob(tx: Tx, id: JobId, spec: JobSpec, now: Instant):
       plan_done: 0,
       phase: 0,
       counters: "{}",
+      open_rows: "[]",
       failure: null,
       lead_owner: null,
       lead_epoch: 0,
@@ -66,7 +67,7 @@ async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
     planCursor: row.plan_cursor,
     planDone: row.plan_done === 1,
     phase: row.phase,
-    counters: await sumCounters(tx, row),
+    counters: (await sumJob(tx, row.id)).counters,
     failure: row.failure === null ? null : (JSON.parse(row.failure) as ErrorRecord),
   };
 }
@@ -74,7 +75,7 @@ async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
 /** Keeps what the run that begins with this lead may read. */
 export async function noteLimit({ tx, now }: Unit, lead: Lead, bytesPerSecond: number | null): Promise<void> {
   const row = await assertLead(tx, lead);
-  const { sourceBytesRead = 0 } = await sumCounters(tx, row);
+  const { sourceBytesRead = 0 } = (await sumJob(tx, row.id)).counters;
   const run: RunLimit = { startedAt: now, bytesPerSecond, bytesReadBefore: sourceBytesRead };
   const limits = JSON.stringify([...(JSON.parse(row.limits) as RunLimit[]), run]);
   await tx.updateTable("jobs").set({ limits }).where("id", "=", lead.jobId).execute();
@@ -83,9 +84,12 @@ export async function noteLimit({ tx, now }: Unit, lead: Lead, bytesPerSecond: n
 /** Inbox into counters, in one transaction: a restart reads these two, never the chunk table. */
 export async function foldInbox(tx: Tx, lead: Lead): Promise<Job> {
   const row = await assertLead(tx, lead);
-  const counters = JSON.stringify(await sumCounters(tx, row));
-  if (counters !== row.counters) await tx.updateTable("jobs").set({ counters }).where("id", "=", row.id).execute();
-  await tx.deleteFrom("inbox").where("job_id", "=", row.id).execute();
+  const deltas = await tx.deleteFrom("inbox").where("job_id", "=", row.id).returning(["delta", "open_rows"]).execute();
+  if (deltas.length > 0) {
+    const { counters, open } = sumRows([{ delta: row.counters, open_rows: row.open_rows }, ...deltas]);
+    const folded = { counters: JSON.stringify(counters), open_rows: JSON.stringify(open) };
+    await tx.updateTable("jobs").set(folded).where("id", "=", row.id).execute();
+  }
   await movePhase(tx, row.id);
   return readJob(tx, row.id);
 }
@@ -100,8 +104,6 @@ export async function addPlan(unit: Unit, lead: Lead, batch: PlanBatch): Promise
     listedBytes: batch.listed.bytes,
     deletionsPlanned: deletions.reduce((sum, { items }) => sum + items.count, 0),
   });
-  // Also when no row came: the end of planning may let the phase move.
-  unit.added(0);
   for (const chunk of batch.chunks) await addChunk(unit, chunk);
 }
 
@@ -130,7 +132,7 @@ export async function setWish(tx: Tx, id: JobId, wish: Wish): Promise<void> {
 
 /** @throws job_state unless the job has ended */
 export async function removeJob(tx: Tx, id: JobId): Promise<void> {
-  const { status } = await jobRow(tx, id);
+  const { status } = await lockedJob(tx, id);
   if (!isFinal(status)) {
     const idle = status === "pending" || status === "paused";
     throw new GodwitError("job_state", {

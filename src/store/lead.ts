@@ -1,14 +1,15 @@
 /** Leadership of a job: a lease by the Store's clock, with an epoch that every write of a leader asserts. */
-import { sql } from "kysely";
 import { GodwitError } from "../base/errors.ts";
 import type { Instant, JobId } from "../model/chunk.ts";
 import { isFinal } from "../model/job.ts";
 import type { Lead } from "../ports/store.ts";
 import { leasedRows } from "./claim.ts";
+import { noLease } from "./add-chunks.ts";
+import { unknownJob } from "./counters.ts";
 import { leaseLost } from "./load.ts";
-import { closeAttempt } from "./proof.ts";
+import { recordAttempt } from "./proof.ts";
 import type { JobRow, Tx } from "./schema.ts";
-import { unknownJob, type Unit } from "./unit.ts";
+import type { Unit } from "./unit.ts";
 
 const leadMs = 3_000;
 
@@ -20,7 +21,7 @@ export interface LeadOptions {
 /** @throws job_locked while another owner's lead has not expired and its process is alive */
 export async function takeLead(unit: Unit, { owner, isAlive }: LeadOptions): Promise<Lead> {
   const { tx, jobId, now } = unit;
-  const job = await jobRow(tx, jobId);
+  const job = await lockedJob(tx, jobId);
   const other = livingLeader(job, now, isAlive);
   if (other !== null && other !== owner) throw locked(jobId, other);
   const epoch = job.lead_epoch + 1;
@@ -52,7 +53,7 @@ export async function stopIdle(
   isAlive: (owner: string) => boolean,
 ): Promise<boolean> {
   const { tx, jobId, now } = unit;
-  const job = await jobRow(tx, jobId);
+  const job = await lockedJob(tx, jobId);
   if (livingLeader(job, now, isAlive) !== null) return false;
   await tx
     .updateTable("jobs")
@@ -72,19 +73,18 @@ export async function stopIdle(
 
 /** The lanes of the one before are gone with it: what they held is free at once, and their late answers are refused. */
 async function endLeases(unit: Unit): Promise<void> {
-  for (const row of await leasedRows(unit.tx, unit.jobId).execute()) {
-    await closeAttempt(unit, row, "leader replaced");
-    await unit.tx
-      .updateTable("chunks")
-      .set({ state: "pending", worker: null, expires_at: null, epoch: sql<number>`epoch + 1` })
-      .where("id", "=", row.id)
-      .execute();
+  const { rows, now } = unit;
+  const leased = await leasedRows(unit.tx, unit.jobId).orderBy("id").forUpdate().execute();
+  await rows.keep(leased);
+  for (const row of leased) {
+    recordAttempt(unit, row, "leader replaced");
+    rows.set(row.id, { ...noLease, state: "pending", epoch: row.epoch + 1, queued_at: now });
   }
 }
 
 /** @throws lease_lost when another leads */
 export async function assertLead(tx: Tx, lead: Lead): Promise<JobRow> {
-  const job = await jobRow(tx, lead.jobId);
+  const job = await lockedJob(tx, lead.jobId);
   if (job.lead_owner !== lead.owner || job.lead_epoch !== lead.epoch)
     throw leaseLost(`the lead of ${lead.owner} on job ${lead.jobId}`);
   return job;
@@ -106,6 +106,13 @@ export async function resign(tx: Tx, lead: Lead): Promise<void> {
     .where("lead_owner", "=", lead.owner)
     .where("lead_epoch", "=", lead.epoch)
     .execute();
+}
+
+/** Locked, for what is changed by what it says. */
+export async function lockedJob(tx: Tx, jobId: JobId): Promise<JobRow> {
+  const row = await tx.selectFrom("jobs").selectAll().where("id", "=", jobId).forUpdate().executeTakeFirst();
+  if (row === undefined) throw unknownJob(jobId);
+  return row;
 }
 
 export async function jobRow(tx: Tx, jobId: JobId): Promise<JobRow> {

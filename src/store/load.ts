@@ -5,27 +5,27 @@ import type { ChunkId, Item, Lease } from "../model/chunk.ts";
 import type { ChunkView } from "../model/effects.ts";
 import { decodeEndings } from "../model/ending-codec.ts";
 import { decodeItems, encodeItems } from "../model/item-codec.ts";
-import type { ItemEnding } from "../model/task.ts";
-import { readBlobs } from "./blobs.ts";
-import type { ChunkRow, Tx } from "./schema.ts";
+import type { Rows } from "./rows.ts";
+import type { ChunkRow } from "./schema.ts";
+import type { Unit } from "./unit.ts";
 
 export interface Loaded {
   readonly row: ChunkRow;
   readonly view: ChunkView;
 }
 
-export async function loadChunk(tx: Tx, id: ChunkId): Promise<Loaded> {
-  const row = await tx.selectFrom("chunks").selectAll().where("id", "=", id).executeTakeFirst();
-  return withView(tx, must(row, `chunk ${id} exists`));
+/** Locks and reads it, unless this transaction did before. */
+export async function loadChunk({ rows }: Unit, id: ChunkId): Promise<Loaded> {
+  await rows.load([id]);
+  return withView(rows, must(rows.get(id), `chunk ${id} exists`));
 }
 
-/** @throws lease_lost when the chunk has passed to another worker, or to nobody */
-export async function loadLeased(tx: Tx, lease: Lease): Promise<Loaded> {
-  const row = await tx.selectFrom("chunks").selectAll().where("id", "=", lease.chunkId).executeTakeFirst();
-  if (row === undefined || row.state !== "in_progress" || row.epoch !== lease.epoch || row.worker !== lease.worker) {
-    throw leaseLost(`the lease of ${lease.worker} on chunk ${lease.chunkId} (epoch ${lease.epoch})`);
-  }
-  return withView(tx, row);
+/** @returns null when the chunk has passed to another worker, or to nobody */
+export function leasedChunk(rows: Rows, lease: Lease): Loaded | null {
+  const row = rows.get(lease.chunkId);
+  const isHeld =
+    row !== undefined && row.state === "in_progress" && row.epoch === lease.epoch && row.worker === lease.worker;
+  return isHeld ? withView(rows, row) : null;
 }
 
 export function leaseLost(what: string): GodwitError {
@@ -36,19 +36,18 @@ export function leaseLost(what: string): GodwitError {
   });
 }
 
-async function withView(tx: Tx, row: ChunkRow): Promise<Loaded> {
-  const { items: own, endings: ended, prehash = null } = await readBlobs(tx, row.id, ["items", "endings", "prehash"]);
-  const stored = row.parent_id === null ? own : (await readBlobs(tx, row.parent_id, ["items"])).items;
-  const endings: readonly ItemEnding[] = ended === undefined ? [] : decodeEndings(ended);
+function withView(rows: Rows, row: ChunkRow): Loaded {
+  const ended = rows.blob(row.id, "endings");
   let items: readonly Item[] | null = null;
   const view: ChunkView = {
     kind: row.kind,
     stage: row.stage,
     attempt: row.attempt,
     bytes: row.bytes,
-    endings,
-    prehash,
+    endings: ended === null ? [] : decodeEndings(ended),
+    prehash: rows.blob(row.id, "prehash"),
     items: () => {
+      const stored = rows.blob(row.parent_id ?? row.id, "items");
       const all = (items ??= decodeItems(must(stored, `chunk ${row.id} has items`)));
       return row.parent_id === null ? all : sliceOf(all, row);
     },

@@ -5,7 +5,7 @@ import type { EngineTypes, Tx } from "./schema.ts";
 
 type Migration = (tx: Tx, types: EngineTypes) => Promise<void>;
 
-const migrations: readonly Migration[] = [createTables, keepLimits];
+const migrations: readonly Migration[] = [createTables, keepLimits, queueByTime];
 
 /**
  * Brings the schema up to date, inside the transaction that it is given.
@@ -35,22 +35,22 @@ const tables = {
     status text not null, wish text, runs bigint not null, plan_cursor text, plan_done bigint not null,
     phase bigint not null, counters text not null, failure text, lead_owner text, lead_epoch bigint not null,
     lead_expires_at bigint not null`,
-  chunks: `id IDENTITY, job_id text not null references jobs (id), parent_id bigint, kind text not null,
+  chunks: `id IDENTITY, job_id text not null, parent_id bigint, kind text not null,
     stage text not null, state text not null, phase bigint not null, rank bigint not null, attempt bigint not null,
     bytes bigint not null, slice_offset bigint not null, slice_length bigint not null, staging text,
     evidence text not null, sha256 text, open_ranges bigint not null, worker text, writer text, epoch bigint not null,
     expires_at bigint`,
-  blobs: `chunk_id bigint not null references chunks (id), part bigint not null, data BYTES not null,
+  blobs: `chunk_id bigint not null, part bigint not null, data BYTES not null,
     primary key (chunk_id, part)`,
-  progress: `chunk_id bigint not null references chunks (id), first_block bigint not null, receipts BYTES not null,
+  progress: `chunk_id bigint not null, first_block bigint not null, receipts BYTES not null,
     primary key (chunk_id, first_block)`,
-  inbox: `id COUNTER, job_id text not null references jobs (id), delta text not null`,
-  verdicts: `id COUNTER, job_id text not null references jobs (id), chunk_id bigint not null, path BYTES,
+  inbox: `id COUNTER, job_id text not null, delta text not null`,
+  verdicts: `id COUNTER, job_id text not null, chunk_id bigint not null, path BYTES,
     stage text not null, result text not null, source_digest text not null, target_digest text not null,
     bad text not null, writer text, reader text not null, read_from text not null, at bigint not null`,
-  attempts: `id COUNTER, job_id text not null references jobs (id), chunk_id bigint not null, stage text not null,
+  attempts: `id COUNTER, job_id text not null, chunk_id bigint not null, stage text not null,
     worker text not null, epoch bigint not null, started_at bigint not null, ended_at bigint, why text`,
-  exceptions: `id COUNTER, job_id text not null references jobs (id), chunk_id bigint not null, path BYTES not null,
+  exceptions: `id COUNTER, job_id text not null, chunk_id bigint not null, path BYTES not null,
     outcome text not null, error text, lost text not null, at bigint not null`,
 } as const;
 
@@ -81,4 +81,44 @@ async function createTables(tx: Tx, types: EngineTypes): Promise<void> {
 /** The read limit of each run, as JSON. */
 async function keepLimits(tx: Tx): Promise<void> {
   await sql`alter table jobs add column limits text not null default '[]'`.execute(tx);
+}
+
+/**
+ * For engines that keep old versions of rows while somebody may still look at them: the queue is in order of time, so
+ * that a claim can begin behind what is gone; rows that are open are counted, not searched; an attempt is written once,
+ * at its end.
+ */
+async function queueByTime(tx: Tx): Promise<void> {
+  for (const column of ["leased_at bigint", "queued_at bigint not null default 0"])
+    await sql.raw(`alter table chunks add column ${column}`).execute(tx);
+  for (const table of ["jobs", "inbox"])
+    await sql.raw(`alter table ${table} add column open_rows text not null default '[]'`).execute(tx);
+  await sql`update chunks set leased_at = (select started_at from attempts
+    where chunk_id = chunks.id and attempts.epoch = chunks.epoch) where state = 'in_progress'`.execute(tx);
+  await sql`delete from attempts where ended_at is null`.execute(tx);
+  for (const index of ["chunks_claim", "chunks_open", "attempts_lease"])
+    await sql.raw(`drop index ${index}`).execute(tx);
+  await sql`create index chunks_claim on chunks (job_id, phase, rank, queued_at, id) where state = 'pending'`.execute(
+    tx,
+  );
+  await countOpenRows(tx);
+}
+
+async function countOpenRows(tx: Tx): Promise<void> {
+  const counted = await tx
+    .selectFrom("chunks")
+    .select((row) => ["job_id", "phase", row.fn.countAll<number>().as("rows")])
+    .where("stage", "<>", "done")
+    .groupBy(["job_id", "phase"])
+    .execute();
+  for (const jobId of new Set(counted.map((row) => row.job_id))) {
+    const open = counted.filter((row) => row.job_id === jobId);
+    const list = Array.from({ length: 1 + Math.max(...open.map(({ phase }) => phase)) }, () => 0);
+    for (const { phase, rows } of open) list[phase] = rows;
+    await tx
+      .updateTable("jobs")
+      .set({ open_rows: JSON.stringify(list) })
+      .where("id", "=", jobId)
+      .execute();
+  }
 }

@@ -4,13 +4,13 @@ import { unreachable } from "../base/assert.ts";
 import type { Place } from "../model/chunk.ts";
 import type { RangesEffect } from "../model/effects.ts";
 import { takenBack } from "../model/settle.ts";
-import { addRanges, placed } from "./add-chunks.ts";
+import { addRanges, noLease, placed } from "./add-chunks.ts";
 import { type Loaded } from "./load.ts";
-import { closeAttempt } from "./proof.ts";
+import { type LeasedRow, recordAttempt } from "./proof.ts";
 import { type ChunkRow, parts } from "./schema.ts";
 import type { Unit } from "./unit.ts";
 
-type RangeRow = Pick<ChunkRow, "id" | "stage" | "state" | "bytes" | "epoch">;
+type RangeRow = LeasedRow & Pick<ChunkRow, "state" | "bytes">;
 
 /** @returns for how many ranges the head now waits */
 export async function applyRanges(unit: Unit, head: Loaded, effect: RangesEffect): Promise<number> {
@@ -28,22 +28,26 @@ export async function applyRanges(unit: Unit, head: Loaded, effect: RangesEffect
   }
 }
 
-async function rangesOf(unit: Unit, head: ChunkRow): Promise<readonly RangeRow[]> {
-  return unit.tx
+/** Locks and reads them; what this transaction knew of them is void, since all are changed at once. */
+async function rangesOf({ tx, rows }: Unit, head: ChunkRow): Promise<readonly RangeRow[]> {
+  await rows.release(head.id);
+  return tx
     .selectFrom("chunks")
-    .select(["id", "stage", "state", "bytes", "epoch"])
+    .select(["id", "stage", "state", "bytes", "worker", "epoch", "leased_at"])
     .where("parent_id", "=", head.id)
+    .orderBy("id")
+    .forUpdate()
     .execute();
 }
 
 /** Ends the leases of those that have one. */
-async function fence(unit: Unit, ranges: readonly RangeRow[], why: string): Promise<void> {
-  for (const range of ranges) if (range.state === "in_progress") await closeAttempt(unit, range, why);
+function fence(unit: Unit, ranges: readonly RangeRow[], why: string): void {
+  for (const range of ranges) if (range.state === "in_progress") recordAttempt(unit, range, why);
 }
 
 async function repair(unit: Unit, head: ChunkRow, others: Place): Promise<number> {
   const ranges = await rangesOf(unit, head);
-  await fence(unit, ranges, "the entry is repaired");
+  fence(unit, ranges, "the entry is repaired");
   let open = 0;
   for (const range of ranges) {
     const isDamaged = range.stage === "transfer" || range.stage === "prehash";
@@ -59,35 +63,39 @@ async function repair(unit: Unit, head: ChunkRow, others: Place): Promise<number
   const moveSome = async (isDamaged: boolean, place: Partial<ReturnType<typeof placed>>): Promise<void> => {
     await unit.tx
       .updateTable("chunks")
-      .set({ ...place, worker: null, expires_at: null, epoch: sql<number>`epoch + 1` })
+      .set({ ...place, ...noLease, epoch: sql<number>`epoch + 1` })
       .where("parent_id", "=", head.id)
       .where("stage", isDamaged ? "in" : "not in", ["transfer", "prehash"])
       .execute();
   };
   // In this order: others never come to stand at these stages.
-  await moveSome(true, { state: "pending" });
-  await moveSome(false, placed("range", others));
+  await moveSome(true, { state: "pending", queued_at: unit.now });
+  await moveSome(false, placed(unit, "range", others));
   return open;
 }
 
 async function move(unit: Unit, head: ChunkRow, place: Place, gate: boolean): Promise<number> {
   const ranges = await rangesOf(unit, head);
   for (const range of ranges) unit.moved("range", range.stage, place);
-  await unit.tx.updateTable("chunks").set(placed("range", place)).where("parent_id", "=", head.id).execute();
+  await unit.tx
+    .updateTable("chunks")
+    .set(placed(unit, "range", place))
+    .where("parent_id", "=", head.id)
+    .execute();
   return gate ? ranges.length : 0;
 }
 
 async function drop(unit: Unit, head: ChunkRow): Promise<number> {
   const ranges = (await rangesOf(unit, head)).filter((range) => range.state !== "failed");
   const place: Place = { stage: "done", state: "failed" };
-  await fence(unit, ranges, "the entry ended");
+  fence(unit, ranges, "the entry ended");
   for (const range of ranges) {
     unit.count(takenBack(range.stage, range.bytes));
     unit.moved("range", range.stage, place);
   }
   await unit.tx
     .updateTable("chunks")
-    .set({ ...placed("range", place), worker: null, expires_at: null, epoch: sql<number>`epoch + 1` })
+    .set({ ...placed(unit, "range", place), ...noLease, epoch: sql<number>`epoch + 1` })
     .where("parent_id", "=", head.id)
     .where("state", "<>", "failed")
     .execute();

@@ -7,8 +7,10 @@ import { decodeEndings, decodeEvidence } from "../model/ending-codec.ts";
 import { type BytePath, pathFromBytes } from "../model/path.ts";
 import type { BadBlock } from "../model/task.ts";
 import type { AttemptRecord, ChunkRecord, ExceptionRecord, VerdictRecord } from "../ports/store.ts";
-import { readBlobs, readReceipts } from "./blobs.ts";
+import { receiptsOf } from "./blobs.ts";
+import { leasedRows } from "./claim.ts";
 import { encodeSlice } from "./load.ts";
+import { Rows } from "./rows.ts";
 import type { ChunkRow, Database, Engine, Tx } from "./schema.ts";
 
 /** A pack of 4,096 files comes with some 200 KB of items and receipts. */
@@ -41,21 +43,19 @@ async function* chunkPages(engine: Engine, { jobId, parentId }: Family): AsyncIt
         .orderBy("id")
         .limit(limit)
         .execute();
-      const records: (ChunkRecord & { readonly id: number })[] = [];
-      for (const row of rows) records.push({ id: row.id, ...(await chunkRecord(tx, row)) });
-      return records;
+      const read = new Rows(tx);
+      const heads = [...new Set(rows.map((row) => row.parent_id).filter((id) => id !== null))];
+      await read.read([...rows, ...heads.map((id) => ({ id, stage: "prepare" as const }))]);
+      return rows.map((row) => chunkRecord(read, row));
     }),
   );
 }
 
-async function chunkRecord(tx: Tx, row: ChunkRow): Promise<ChunkRecord> {
-  const own = await readBlobs(tx, row.id, ["items", "receipts", "endings", "evidence"]);
-  let items = own.items;
-  if (row.parent_id !== null) {
-    const whole = (await readBlobs(tx, row.parent_id, ["items"])).items;
-    items = encodeSlice(must(whole, "a head has items"), row);
-  }
+function chunkRecord(rows: Rows, row: ChunkRow): ChunkRecord & { readonly id: number } {
+  const items = must(rows.blob(row.parent_id ?? row.id, "items"), "a chunk has items");
+  const [endings, evidence] = [rows.blob(row.id, "endings"), rows.blob(row.id, "evidence")];
   return {
+    id: row.id,
     chunkId: row.id,
     parentId: row.parent_id,
     kind: row.kind,
@@ -63,11 +63,11 @@ async function chunkRecord(tx: Tx, row: ChunkRow): Promise<ChunkRecord> {
     state: row.state,
     offset: row.slice_offset,
     length: row.slice_length,
-    items: must(items, "a chunk has items"),
+    items: row.parent_id === null ? items : encodeSlice(items, row),
     staging: row.staging,
-    receipts: await readReceipts(tx, row, own.receipts ?? null),
-    endings: own.endings === undefined ? [] : decodeEndings(own.endings),
-    evidence: own.evidence === undefined ? row.evidence : decodeEvidence(own.evidence),
+    receipts: receiptsOf(rows, row),
+    endings: endings === null ? [] : decodeEndings(endings),
+    evidence: evidence === null ? row.evidence : decodeEvidence(evidence),
     sha256: row.sha256,
     attempt: row.attempt,
   };
@@ -106,6 +106,7 @@ export async function* streamVerdicts(engine: Engine, jobId: JobId): AsyncIterab
   }
 }
 
+/** Those that ended, in order of their ends; then those that run. */
 export async function* streamAttempts(engine: Engine, jobId: JobId): AsyncIterable<AttemptRecord> {
   const rows = pages(page, (after, limit) => engine.read((tx) => pageOf(tx, "attempts", { jobId, after, limit })));
   for await (const row of rows) {
@@ -117,6 +118,18 @@ export async function* streamAttempts(engine: Engine, jobId: JobId): AsyncIterab
       startedAt: row.started_at,
       endedAt: row.ended_at,
       why: row.why,
+    };
+  }
+  const running = await engine.read((tx) => leasedRows(tx, jobId).orderBy("id").execute());
+  for (const row of running) {
+    yield {
+      chunkId: row.id,
+      stage: row.stage,
+      worker: must(row.worker, "a leased row has a worker"),
+      epoch: row.epoch,
+      startedAt: must(row.leased_at, "a leased row has a begin"),
+      endedAt: null,
+      why: null,
     };
   }
 }

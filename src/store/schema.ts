@@ -7,10 +7,9 @@
  * What differs between engines is in the folder of each, behind `Engine`.
  */
 import type { Generated, Kysely, Selectable, Transaction } from "kysely";
-import type { ChunkKind, ChunkState, Stage } from "../model/chunk.ts";
+import type { ChunkKind, ChunkState, Instant, Stage } from "../model/chunk.ts";
 import type { Evidence, ReadFrom } from "../model/entry.ts";
 import type { JobStatus, Wish } from "../model/job.ts";
-import type { Clock } from "../ports/clock.ts";
 
 export interface JobsTable {
   id: string;
@@ -27,6 +26,8 @@ export interface JobsTable {
   plan_done: number;
   phase: number;
   counters: string;
+  /** Rows by phase that are not done, folded as the counters are: a list, one number for each phase. */
+  open_rows: string;
   failure: string | null;
   lead_owner: string | null;
   lead_epoch: number;
@@ -58,7 +59,10 @@ export interface ChunksTable {
   /** Who transferred it. */
   writer: string | null;
   epoch: number;
+  leased_at: number | null;
   expires_at: number | null;
+  /** When it began to wait to be claimed. Ranges of one file stand some way apart, so that those of several files mix. */
+  queued_at: number;
 }
 
 /** The order is stored: append only. */
@@ -81,6 +85,7 @@ export interface InboxTable {
   id: Generated<number>;
   job_id: string;
   delta: string;
+  open_rows: string;
 }
 
 export interface VerdictsTable {
@@ -107,8 +112,8 @@ export interface AttemptsTable {
   worker: string;
   epoch: number;
   started_at: number;
-  ended_at: number | null;
-  why: string | null;
+  ended_at: number;
+  why: string;
 }
 
 export interface ExceptionsTable {
@@ -138,18 +143,20 @@ export type Tx = Transaction<Database>;
 export type ChunkRow = Selectable<ChunksTable>;
 export type JobRow = Selectable<JobsTable>;
 
-/** What an engine brings: transactions, its words for types, and how rows are locked. Errors leave it translated. */
+/** One transaction. Where an engine lets writers meet, it may be begun again from its start: it changes nothing but rows. */
+export type Work<T> = (tx: Tx, now: Instant) => Promise<T>;
+
+/** What an engine brings: transactions, the Store's time, its words for types. Errors leave it translated. */
 export interface Engine extends AsyncDisposable {
-  readonly clock: Clock;
   /** Answered when it is on the disk. */
-  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  write<T>(work: Work<T>): Promise<T>;
   /**
    * Answered before it is on the disk; the next `write` takes it there, a checkpoint at the latest. A power cut may undo
    * it, the death of a process may not: for what a successor can find out or do again.
    */
-  writeSoon<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  writeSoon<T>(work: Work<T>): Promise<T>;
   /** One consistent view. */
-  read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  read<T>(work: Work<T>): Promise<T>;
 }
 
 /** Column types that engines name differently. */

@@ -13,15 +13,19 @@ import type {
   Store,
   VerdictRecord,
 } from "../ports/store.ts";
+import { noLease } from "./add-chunks.ts";
 import { applyEffects, type Author } from "./apply.ts";
 import { claimTasks } from "./claim.ts";
-import { sumCounters } from "./counters.ts";
+import { sumJob } from "./counters.ts";
 import { addPlan, findJob, foldInbox, insertJob, listJobs, noteLimit, removeJob, setStatus, setWish } from "./jobs.ts";
 import { assertLead, jobRow, livingLeader, renewLead, resign, stopIdle, takeLead } from "./lead.ts";
-import { type Loaded, loadLeased } from "./load.ts";
-import { closeAttempt } from "./proof.ts";
+import { type LeaseWrite, LeaseWrites } from "./lease-writes.ts";
+import { leasedChunk } from "./load.ts";
+import { recordAttempt } from "./proof.ts";
+import { QueueMemory } from "./queue-memory.ts";
 import { streamAttempts, streamChunks, streamExceptions, streamVerdicts } from "./report-rows.ts";
-import type { Engine, Tx } from "./schema.ts";
+import { Rows } from "./rows.ts";
+import type { Engine, Tx, Work } from "./schema.ts";
 import { Specs, type Unit } from "./unit.ts";
 
 /** Who asks for more only wants to know that there is plenty; counting them all would grow with the job. */
@@ -37,15 +41,17 @@ export class SqlStore implements Store {
   readonly #engine: Engine;
   readonly #options: SqlStoreOptions;
   readonly #specs = new Specs();
+  readonly #leaseWrites: LeaseWrites;
+  readonly #memories = new Map<JobId, QueueMemory>();
 
   constructor(options: SqlStoreOptions) {
     this.#engine = options.engine;
     this.#options = options;
+    this.#leaseWrites = new LeaseWrites(options.engine, this.#specs);
   }
 
   createJob(spec: JobSpec): Promise<Job> {
-    const now = this.#engine.clock.now();
-    return this.#engine.write((tx) => insertJob(tx, this.#options.newJobId(now), spec, now));
+    return this.#engine.write((tx, now) => insertJob(tx, this.#options.newJobId(now), spec, now));
   }
 
   job(id: JobId): Promise<Job | null> {
@@ -73,7 +79,7 @@ export class SqlStore implements Store {
   }
 
   renewLead(lead: Lead): Promise<Lead> {
-    return this.#engine.writeSoon((tx) => renewLead(tx, lead, this.#engine.clock.now()));
+    return this.#engine.writeSoon((tx, now) => renewLead(tx, lead, now));
   }
 
   resign(lead: Lead): Promise<void> {
@@ -81,8 +87,7 @@ export class SqlStore implements Store {
   }
 
   leader(id: JobId): Promise<string | null> {
-    const { clock } = this.#engine;
-    return this.#engine.read(async (tx) => livingLeader(await jobRow(tx, id), clock.now(), this.#options.isAlive));
+    return this.#engine.read(async (tx, now) => livingLeader(await jobRow(tx, id), now, this.#options.isAlive));
   }
 
   stopIdle(id: JobId, status: "paused" | "cancelled"): Promise<boolean> {
@@ -90,8 +95,8 @@ export class SqlStore implements Store {
   }
 
   setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<Job> {
-    return this.#engine.write(async (tx) => {
-      await setStatus(tx, lead, { status, failure, now: this.#engine.clock.now() });
+    return this.#engine.write(async (tx, now) => {
+      await setStatus(tx, lead, { status, failure, now });
       return foldInbox(tx, lead);
     });
   }
@@ -112,80 +117,76 @@ export class SqlStore implements Store {
   }
 
   claim(jobId: JobId, worker: WorkerId, limit: number, leaseMs: number): Promise<readonly Task[]> {
-    return this.#engine.writeSoon(this.#inUnit(jobId, (unit) => claimTasks(unit, { jobId, worker, limit, leaseMs })));
+    const memory = this.#memoryOf(jobId);
+    return this.#engine.writeSoon(
+      this.#inUnit(jobId, (unit) => claimTasks(unit, { jobId, worker, limit, leaseMs, memory })),
+    );
   }
 
   renew(leases: readonly Lease[], leaseMs: number): Promise<readonly Lease[]> {
-    return this.#engine.writeSoon(async (tx) => {
-      const expiresAt = this.#engine.clock.now() + leaseMs;
-      const renewed: Lease[] = [];
-      for (const lease of leases) {
-        const [result] = await tx
-          .updateTable("chunks")
-          .set({ expires_at: expiresAt })
-          .where("id", "=", lease.chunkId)
-          .where("state", "=", "in_progress")
-          .where("worker", "=", lease.worker)
-          .where("epoch", "=", lease.epoch)
-          .execute();
-        if (result?.numUpdatedRows === 1n) renewed.push({ ...lease, expiresAt });
-      }
-      return renewed;
+    return this.#engine.writeSoon(async (tx, now) => {
+      const rows = new Rows(tx);
+      await rows.load(leases.map(({ chunkId }) => chunkId));
+      const expiresAt = now + leaseMs;
+      const held = leases.filter((lease) => leasedChunk(rows, lease) !== null);
+      for (const { chunkId } of held) rows.set(chunkId, { expires_at: expiresAt });
+      await rows.flush();
+      return held.map(({ chunkId, worker, epoch }) => ({ chunkId, worker, epoch, expiresAt }));
     });
   }
 
   confirm(lease: Lease, progress: Progress, cost: Counters): Promise<void> {
-    return this.#engine.writeSoon(
-      this.#inLeased(lease, (unit, chunk) => {
+    return this.#leaseWrites.write({
+      lease,
+      isDurable: false,
+      work: (unit, chunk) => {
         unit.count(cost);
         return applyEffects(unit, chunk, afterProgress(chunk.view, progress), authorOf(lease, null));
-      }),
-    );
+      },
+    });
   }
 
   finish(lease: Lease, result: TaskResult, cost: Counters): Promise<void> {
-    const work = this.#inLeased(lease, async (unit, chunk) => {
+    return this.#end(lease, !repeatable.has(result.type), async (unit, chunk) => {
       unit.count(cost);
       const hasRanges = chunk.row.kind === "head" && (await isPrepared(unit.tx, chunk.row.id));
-      await closeAttempt(unit, chunk.row, "done");
+      recordAttempt(unit, chunk.row, "done");
       await applyEffects(unit, chunk, afterResult(chunk.view, result, unit.traits, hasRanges), authorOf(lease, result));
     });
-    return repeatable.has(result.type) ? this.#engine.writeSoon(work) : this.#engine.write(work);
   }
 
   giveUp(lease: Lease, error: ErrorRecord, cost: Counters): Promise<void> {
-    return this.#leased(lease, async (unit, chunk) => {
+    return this.#end(lease, true, async (unit, chunk) => {
       unit.count(cost);
-      await closeAttempt(unit, chunk.row, `${error.code}: ${error.what}`);
+      recordAttempt(unit, chunk.row, `${error.code}: ${error.what}`);
       await applyEffects(unit, chunk, afterFailure(chunk.view, error), authorOf(lease, null));
     });
   }
 
   release(lease: Lease, cost: Counters): Promise<void> {
-    return this.#leased(lease, async (unit, { row }) => {
+    return this.#end(lease, true, async (unit, { row }) => {
       unit.count(cost);
-      await closeAttempt(unit, row, "released");
-      const free = { state: "pending", worker: null, expires_at: null } as const;
-      await unit.tx.updateTable("chunks").set(free).where("id", "=", row.id).execute();
+      recordAttempt(unit, row, "released");
+      unit.rows.set(row.id, { ...noLease, state: "pending", queued_at: unit.now });
     });
   }
 
   /** `claimable` is counted up to 1,000. */
   open(jobId: JobId): Promise<{ readonly claimable: number; readonly leased: number; readonly all: number }> {
-    return this.#engine.read(async (tx) => {
+    return this.#engine.read(async (tx, now) => {
       const job = await jobRow(tx, jobId);
-      const now = this.#engine.clock.now();
       const rows = await sql<{ n: number }>`
         select count(*) as n from (select 1 from chunks where job_id = ${jobId} and phase = ${job.phase}
           and state = 'pending' limit ${claimableCountMax}) as pending
         union all
-        select count(*) from chunks where job_id = ${jobId} and state = 'in_progress' and expires_at <= ${now}
+        select count(*) from chunks where job_id = ${jobId} and state = 'in_progress'
+          and expires_at <= ${now} and phase <= ${job.phase}
         union all
         select count(*) from chunks where job_id = ${jobId} and state = 'in_progress' and expires_at > ${now}`.execute(
         tx,
       );
       const [pending = 0, expired = 0, leased = 0] = rows.rows.map((row) => row.n);
-      const { chunksTotal = 0, chunksDone = 0 } = await sumCounters(tx, job);
+      const { chunksTotal = 0, chunksDone = 0 } = (await sumJob(tx, jobId)).counters;
       return { claimable: pending + expired, leased, all: chunksTotal - chunksDone };
     });
   }
@@ -214,27 +215,28 @@ export class SqlStore implements Store {
     return this.#engine.write(this.#inUnit(jobId, work));
   }
 
-  #inUnit<T>(jobId: JobId, work: (unit: Unit) => Promise<T>): (tx: Tx) => Promise<T> {
-    return async (tx) => {
-      const unit = await this.#specs.unit(tx, jobId, this.#engine.clock.now());
+  #inUnit<T>(jobId: JobId, work: (unit: Unit) => Promise<T>): Work<T> {
+    return async (tx, now) => {
+      const unit = await this.#specs.unit(tx, jobId, now);
       const answer = await work(unit);
-      await unit.close();
+      await Promise.all([unit.close(), unit.rows.flush()]);
       return answer;
     };
   }
 
   /** @throws lease_lost */
-  #leased(lease: Lease, work: (unit: Unit, chunk: Loaded) => Promise<void>): Promise<void> {
-    return this.#engine.write(this.#inLeased(lease, work));
+  async #end(lease: Lease, isDurable: boolean, work: LeaseWrite["work"]): Promise<void> {
+    try {
+      await this.#leaseWrites.write({ lease, isDurable, work });
+    } finally {
+      for (const memory of this.#memories.values()) memory.wrote(lease.chunkId);
+    }
   }
 
-  #inLeased(lease: Lease, work: (unit: Unit, chunk: Loaded) => Promise<void>): (tx: Tx) => Promise<void> {
-    return async (tx) => {
-      const chunk = await loadLeased(tx, lease);
-      const unit = await this.#specs.unit(tx, chunk.row.job_id, this.#engine.clock.now());
-      await work(unit, chunk);
-      await unit.close();
-    };
+  #memoryOf(jobId: JobId): QueueMemory {
+    const memory = this.#memories.get(jobId) ?? new QueueMemory();
+    this.#memories.set(jobId, memory);
+    return memory;
   }
 }
 

@@ -1,6 +1,5 @@
-import { sql } from "kysely";
+import type { Insertable } from "kysely";
 import { must } from "../base/assert.ts";
-import { GodwitError } from "../base/errors.ts";
 import {
   type ChunkKind,
   type Instant,
@@ -11,7 +10,9 @@ import {
   type Stage,
 } from "../model/chunk.ts";
 import { addCounters, type Counters, type JobSpec } from "../model/job.ts";
-import type { Tx } from "./schema.ts";
+import { sumJob, unknownJob } from "./counters.ts";
+import { pages, Rows } from "./rows.ts";
+import type { AttemptsTable, ExceptionsTable, Tx, VerdictsTable } from "./schema.ts";
 
 /** The lower, the sooner: what is nearly done goes first, so that little is under way at any time. */
 const ranks: Readonly<Record<Stage, number>> = {
@@ -28,30 +29,42 @@ const ranks: Readonly<Record<Stage, number>> = {
   done: 9,
 };
 
+/** Of rows that can be claimed, the soonest first. */
+export const ranksUsed: readonly number[] = [...new Set(Object.values(ranks))]
+  .filter((rank) => rank !== ranks.done)
+  .toSorted((a, b) => a - b);
+
 export function rankOf(stage: Stage): number {
   return ranks[stage];
 }
 
 export interface UnitOptions {
   readonly tx: Tx;
+  /** Shared by all units of one transaction, and written by whoever made it. */
+  readonly rows: Rows;
   readonly jobId: JobId;
   readonly traits: JobTraits;
   readonly chunkBytes: number;
   readonly now: Instant;
 }
 
-/** What one transaction on a job's rows gathers, to be written once at its end: counters, and whether the phase moves. */
+/** What one transaction on a job's rows gathers, to be written once at its end. */
 export class Unit {
   readonly tx: Tx;
+  readonly rows: Rows;
   readonly jobId: JobId;
   readonly traits: JobTraits;
   readonly chunkBytes: number;
   readonly now: Instant;
   #counters: Counters = {};
-  #phaseMayMove = false;
+  readonly #open: number[] = [];
+  readonly #verdicts: Insertable<VerdictsTable>[] = [];
+  readonly #attempts: Insertable<AttemptsTable>[] = [];
+  readonly #exceptions: Insertable<ExceptionsTable>[] = [];
 
   constructor(options: UnitOptions) {
     this.tx = options.tx;
+    this.rows = options.rows;
     this.jobId = options.jobId;
     this.traits = options.traits;
     this.chunkBytes = options.chunkBytes;
@@ -62,45 +75,68 @@ export class Unit {
     this.#counters = addCounters(this.#counters, delta);
   }
 
-  /** Rows were added. */
-  added(rows: number): void {
-    this.count({ chunksTotal: rows });
-    this.#phaseMayMove = true;
+  /** Rows were added there. */
+  added(kind: ChunkKind, { stage }: Place, rows: number): void {
+    this.count({ chunksTotal: rows, ...(stage === "done" && { chunksDone: rows }) });
+    if (stage !== "done") this.#opened(phaseOf(kind, stage), rows);
   }
 
   /** A row moves: heads and ranges count alike, dropped ones as done. */
   moved(kind: ChunkKind, from: Stage, to: Place): void {
     const done = Number(to.stage === "done") - Number(from === "done");
     if (done !== 0) this.count({ chunksDone: done });
-    if (done !== 0 || phaseOf(kind, from) !== phaseOf(kind, to.stage)) this.#phaseMayMove = true;
+    if (from !== "done") this.#opened(phaseOf(kind, from), -1);
+    if (to.stage !== "done") this.#opened(phaseOf(kind, to.stage), 1);
   }
 
+  verdict(row: Insertable<VerdictsTable>): void {
+    this.#verdicts.push(row);
+  }
+
+  attempt(row: Insertable<AttemptsTable>): void {
+    this.#attempts.push(row);
+  }
+
+  exception(row: Insertable<ExceptionsTable>): void {
+    this.#exceptions.push(row);
+  }
+
+  #opened(phase: number, rows: number): void {
+    this.#open[phase] = (this.#open[phase] ?? 0) + rows;
+  }
+
+  /** All at once: an engine over a network answers them together. */
   async close(): Promise<void> {
-    if (Object.values(this.#counters).some((value) => value !== 0)) {
-      const row = { job_id: this.jobId, delta: JSON.stringify(this.#counters) };
-      await this.tx.insertInto("inbox").values(row).execute();
-    }
-    if (this.#phaseMayMove) await movePhase(this.tx, this.jobId);
+    const { tx } = this;
+    await Promise.all([
+      ...pages(this.#verdicts).map((some) => tx.insertInto("verdicts").values(some).execute()),
+      ...pages(this.#attempts).map((some) => tx.insertInto("attempts").values(some).execute()),
+      ...pages(this.#exceptions).map((some) => tx.insertInto("exceptions").values(some).execute()),
+      this.#tellInbox(),
+    ]);
+  }
+
+  async #tellInbox(): Promise<void> {
+    const open = Array.from(this.#open, (rows) => rows ?? 0);
+    const counts = Object.values(this.#counters).some((value) => value !== 0);
+    if (!counts && open.every((rows) => rows === 0)) return;
+    const row = { job_id: this.jobId, delta: JSON.stringify(this.#counters), open_rows: JSON.stringify(open) };
+    await this.tx.insertInto("inbox").values(row).execute();
   }
 }
 
 /**
  * A job's phase is that of its first open row; it does not leave 0 before planning is done, and it goes back when a
- * reconciliation sends something again. One look into an index of open rows.
+ * reconciliation sends something again. Workers that find nothing to claim move it, and so does each checkpoint.
  */
-export async function movePhase(tx: Tx, jobId: JobId): Promise<void> {
-  const first = await tx
-    .selectFrom("chunks")
-    .select("phase")
-    .where("job_id", "=", jobId)
-    .where(sql<boolean>`stage <> 'done'`)
-    .orderBy("phase")
-    .limit(1)
-    .executeTakeFirst();
+export async function movePhase(tx: Tx, jobId: JobId): Promise<number> {
   const job = await tx.selectFrom("jobs").select(["phase", "plan_done"]).where("id", "=", jobId).executeTakeFirst();
-  if (job === undefined) return;
-  const phase = job.plan_done === 0 ? 0 : (first?.phase ?? job.phase);
+  if (job === undefined) throw unknownJob(jobId);
+  const { open } = await sumJob(tx, jobId);
+  const first = open.findIndex((rows) => rows > 0);
+  const phase = job.plan_done === 0 ? 0 : first < 0 ? job.phase : first;
   if (phase !== job.phase) await tx.updateTable("jobs").set({ phase }).where("id", "=", jobId).execute();
+  return phase;
 }
 
 /** A job's spec never changes: read once. */
@@ -117,15 +153,7 @@ export class Specs {
     return must(this.#known.get(jobId), "just set");
   }
 
-  async unit(tx: Tx, jobId: JobId, now: Instant): Promise<Unit> {
-    return new Unit({ tx, jobId, now, ...(await this.of(tx, jobId)) });
+  async unit(tx: Tx, jobId: JobId, now: Instant, rows = new Rows(tx)): Promise<Unit> {
+    return new Unit({ tx, rows, jobId, now, ...(await this.of(tx, jobId)) });
   }
-}
-
-export function unknownJob(jobId: JobId): GodwitError {
-  return new GodwitError("job_unknown", {
-    disposition: "rejected",
-    what: `there is no job ${jobId}`,
-    hint: "`godwit jobs` lists them.",
-  });
 }

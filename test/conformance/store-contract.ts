@@ -10,6 +10,7 @@ import type { Store } from "../../src/ports/store.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { storeDeletionContract } from "./store-deletion-contract.ts";
 import { storeFlowContract } from "./store-flow-contract.ts";
+import { storeParallelContract } from "./store-parallel-contract.ts";
 import { storeProofContract } from "./store-proof-contract.ts";
 import {
   chunk,
@@ -52,7 +53,8 @@ async function rig(open: OpenStore): Promise<Rig> {
 
 const twoFiles = [chunk("pack", [item("a", 1500), item("b", 200)])];
 
-export function storeContract(name: string, open: OpenStore): void {
+/** @param isShared many processes write to it at once */
+export function storeContract(name: string, open: OpenStore, isShared: boolean): void {
   describe(`store on ${name}`, () => {
     describe("jobs", () => {
       jobTests(open);
@@ -70,6 +72,7 @@ export function storeContract(name: string, open: OpenStore): void {
     describe("deletions", () => {
       storeDeletionContract(() => rig(open));
     });
+    if (isShared) storeParallelContract(() => rig(open));
   });
 }
 

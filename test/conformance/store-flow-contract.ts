@@ -490,7 +490,7 @@ function randomTests(make: () => Promise<Rig>): void {
         const lead = await started(store, randomPlan(random).chunks, traits);
         await playChaos({ store, clock, random }, lead);
         const counters = await endOf(store, lead.jobId);
-        const moved = [counters.bytesTransferred, counters.bytesVerified];
+        const moved = [counters.bytesTransferred ?? 0, counters.bytesVerified ?? 0];
         expect(moved, `seed ${seed}`).toEqual([counters["bytes:verified"] ?? 0, counters["bytes:verified"] ?? 0]);
         const attempts = await Array.fromAsync(store.attempts(lead.jobId));
         expect(attempts.filter(({ endedAt }) => endedAt === null)).toEqual([]);

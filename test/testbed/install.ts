@@ -10,11 +10,12 @@ import {
   isInstalled,
   motoRequirements,
   motoStamp,
+  postgresPrograms,
   s3sRustVersion,
   s3sVersion,
   testbedRoot,
   versionLine,
-  type Executable,
+  type ToolName,
 } from "./tools.ts";
 
 /** The operator has to run a command of the system first. */
@@ -58,22 +59,28 @@ function installMoto(): void {
   writeFileSync(motoStamp, motoRequirements.join("\n"));
 }
 
-function installRclone(): void {
-  const command = "apt-get install -y rclone";
+function installPackage(name: "rclone" | "postgresql"): void {
+  const command = `apt-get install -y ${name}`;
   if (process.getuid?.() !== 0 || versionLine("apt-get") === null) {
-    throw new Missing(`rclone is absent. On Debian: ${command}`);
+    throw new Missing(`${name} is absent. On Debian: ${command}`);
   }
   const quiet = { DEBIAN_FRONTEND: "noninteractive" };
-  const flags = ["install", "-y", "--no-install-recommends", "rclone"];
+  const flags = ["install", "-y", "--no-install-recommends", name];
   if (run("apt-get", flags, quiet)) return;
   if (!run("apt-get", ["update"], quiet) || !run("apt-get", flags, quiet)) throw new Error(`${command} failed`);
 }
 
-const installers: Record<Executable, () => void> = { s3s: installS3s, moto: installMoto, rclone: installRclone };
+const installers = {
+  rclone: () => installPackage("rclone"),
+  postgresql: () => installPackage("postgresql"),
+  moto: installMoto,
+  s3s: installS3s,
+} as const satisfies Partial<Record<ToolName, () => void>>;
+type Installed = keyof typeof installers;
 
-function ensure(tool: Executable): string | null {
+function ensure(tool: Installed): string | null {
   if (isInstalled(tool)) {
-    console.log(`${tool}: there (${executables[tool]})`);
+    console.log(`${tool}: there (${tool === "postgresql" ? postgresPrograms() : executables[tool]})`);
     return null;
   }
   console.log(`${tool}: installing`);
@@ -87,6 +94,6 @@ function ensure(tool: Executable): string | null {
 }
 
 mkdirSync(testbedRoot, { recursive: true });
-const problems = (["rclone", "moto", "s3s"] as const).map(ensure).filter((problem) => problem !== null);
+const problems = (["rclone", "postgresql", "moto", "s3s"] as const).map(ensure).filter((problem) => problem !== null);
 for (const problem of problems) console.error(`testbed: ${problem}`);
 process.exitCode = problems.length > 0 ? 1 : 0;

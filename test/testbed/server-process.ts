@@ -15,8 +15,8 @@ export interface ServerProcess {
   output(): string;
   /** Null while it runs; afterwards how it ended. */
   ended(): string | null;
-  /** Kills it and waits for its end; twice is once. */
-  stop(): Promise<void>;
+  /** Ends it, by SIGKILL unless another signal is named, and waits for its end; twice is once. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 export interface ServerCommand {
@@ -24,6 +24,9 @@ export interface ServerCommand {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Whom it runs as, when this is root. */
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 const running = new Set<ChildProcess>();
@@ -36,6 +39,8 @@ export async function startProcess(what: ServerCommand): Promise<ServerProcess> 
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...what.env },
     cwd: what.cwd,
+    ...(what.uid !== undefined && { uid: what.uid }),
+    ...(what.gid !== undefined && { gid: what.gid }),
   });
   let output = "";
   let end: string | null = null;
@@ -59,10 +64,10 @@ export async function startProcess(what: ServerCommand): Promise<ServerProcess> 
     pid,
     output: () => output,
     ended: () => end,
-    stop: async () => {
-      watchdog.kill("SIGKILL");
-      child.kill("SIGKILL");
+    stop: async (signal = "SIGKILL") => {
+      child.kill(signal);
       await closed;
+      watchdog.kill("SIGKILL");
     },
   };
 }

@@ -3,6 +3,7 @@
  * command that installs it, or fails when GODWIT_REQUIRE_SERVERS=1.
  */
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { type PostgresServer, startPostgres } from "./postgres.ts";
 import { startS3Proxy, type S3Proxy } from "./s3-proxy.ts";
 import { s3ServerNames, startS3Server, type S3Server, type S3ServerName } from "./servers.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -42,6 +43,39 @@ export function describeWithTools(title: string, tools: readonly ToolName[], cas
         throw new Error(absent(missing));
       });
     } else test.skip(absent(missing), () => undefined);
+  });
+}
+
+/** What a suite on PostgreSQL is given. */
+export interface PostgresSuite {
+  /** Only inside a test or a hook. */
+  server(): PostgresServer;
+  /** The URL of a new empty database. */
+  database(): Promise<string>;
+}
+
+/** A suite with a PostgreSQL server of its own. */
+export function describeOnPostgres(title: string, cases: (postgres: PostgresSuite) => void): void {
+  describeWithTools(`${title} [postgresql]`, ["postgresql"], () => {
+    let server: PostgresServer | null = null;
+    let databases = 0;
+    const get = (): PostgresServer => {
+      if (server === null) throw new Error("the server runs only inside tests and hooks");
+      return server;
+    };
+    beforeAll(async () => {
+      server = await startPostgres({ dir: tempDir("postgres") });
+    });
+    afterAll(async () => {
+      await server?.stop();
+    });
+    cases({
+      server: get,
+      database: () => {
+        databases += 1;
+        return get().database(`test_${databases}`);
+      },
+    });
   });
 }
 

@@ -3,7 +3,7 @@
  * see that they are there, and the command that installs each. Owns no process; `install.ts` and `servers.ts` do.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { xattrsSupported } from "../../src/connectors/fs/xattrs.ts";
 
@@ -31,9 +31,6 @@ export const executables = {
   rclone: "rclone",
 } as const satisfies Partial<Record<ToolName, string>>;
 
-/** A tool that `npm run testbed` installs; the others are optional packages. */
-export type Executable = keyof typeof executables;
-
 /** Written last by the installation, hence present only when it ended well. */
 export const motoStamp = join(testbedRoot, "moto", "godwit-requirements.txt");
 
@@ -41,6 +38,8 @@ const installCommands = {
   s3s: "npm run testbed",
   moto: "npm run testbed",
   rclone: "apt-get install -y rclone",
+  // Debian's package also makes the user that runs servers for root.
+  postgresql: "apt-get install -y postgresql",
   // npm leaves an optional package out, without a word, where it cannot be compiled.
   "fs-xattr": "apt-get install -y build-essential && npm ci",
 } as const;
@@ -64,9 +63,19 @@ export function isInstalled(tool: ToolName): boolean {
       );
     case "rclone":
       return versionLine(executables.rclone, ["version"]) !== null;
+    case "postgresql":
+      return postgresPrograms() !== null;
     case "fs-xattr":
       return xattrsSupported;
   }
+}
+
+/** Debian keeps each version's programs in a folder of its own, out of the path. Null when there are none. */
+export function postgresPrograms(): string | null {
+  const root = "/usr/lib/postgresql";
+  const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const folders = versions.map((version) => join(root, version, "bin"));
+  return folders.find((bin) => existsSync(join(bin, "initdb"))) ?? null;
 }
 
 /** What a test says when its tool is not there. */

@@ -49,7 +49,14 @@ describe("opening the embedded store", () => {
     const path = fileIn(tempDir());
     await (await openSqliteStore({ path, ...options }))[Symbol.asyncDispose]();
     const database = new DatabaseSync(path);
-    database.exec("alter table jobs drop column limits; update godwit_schema set version = 1");
+    database.exec(
+      `drop index chunks_claim; alter table chunks drop column leased_at; alter table chunks drop column queued_at;
+       alter table jobs drop column open_rows; alter table inbox drop column open_rows;
+       create index chunks_claim on chunks (job_id, phase, rank, slice_offset, id) where state = 'pending';
+       create index chunks_open on chunks (job_id, phase) where stage <> 'done';
+       create unique index attempts_lease on attempts (chunk_id, epoch);
+       alter table jobs drop column limits; update godwit_schema set version = 1`,
+    );
     database.exec(
       `insert into jobs values ('old', 0, 0, 0, '{}', 'complete', null, 1, null, 1, 0, '{}', null, null, 1, 0)`,
     );

@@ -8,7 +8,7 @@ import type { Instant, JobId } from "../../model/chunk.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
 import { migrate } from "../migrations.ts";
-import type { AnyKysely, Database, Engine, EngineTypes, Tx } from "../schema.ts";
+import type { AnyKysely, Database, Engine, EngineTypes, Tx, Work } from "../schema.ts";
 import { SqlStore } from "../sql-store.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { translate } from "./errors.ts";
@@ -75,7 +75,7 @@ function openFile(path: string): DatabaseSync {
     // Before anything is in it; its -wal and -shm take the mode of the file.
     if (path !== ":memory:") chmodSync(path, 0o600);
     database.exec(
-      `pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
+      `pragma journal_mode = wal; pragma synchronous = full;
        pragma wal_autocheckpoint = ${walBytesMax / pageBytes}; pragma journal_size_limit = ${walBytesMax};
        pragma temp_store = memory;`,
     );
@@ -111,15 +111,17 @@ async function refuseStranger(tx: Tx, path: string): Promise<void> {
 }
 
 function sqliteEngine(db: AnyKysely, path: string, clock: Clock): Engine {
-  const run = async <T>(on: AnyKysely, mode: "read only" | "read write", work: (tx: Tx) => Promise<T>): Promise<T> => {
+  const run = async <T>(on: AnyKysely, mode: "read only" | "read write", work: Work<T>): Promise<T> => {
     try {
-      return await on.transaction().setAccessMode(mode).execute(work);
+      return await on
+        .transaction()
+        .setAccessMode(mode)
+        .execute((tx) => work(tx, clock.now()));
     } catch (error) {
       throw translate(error, path);
     }
   };
   return {
-    clock,
     write: (work) => run(db, "read write", work),
     writeSoon: (work) =>
       db.connection().execute(async (connection) => {
