@@ -12,6 +12,11 @@ function bytesFromStorage(): number {
   return Number(/^read_bytes: (\d+)$/m.exec(fs.readFileSync("/proc/self/io", "utf8"))?.[1]);
 }
 
+/** fincore counts the pages of a file that are in memory. */
+function bytesCached(file: string): number {
+  return Number(execFileSync("fincore", ["--bytes", "--noheadings", "--output", "res", file], { encoding: "utf8" }));
+}
+
 function mountTmpfs(megabytes: number, directory = tempDir("tmpfs")): string {
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", directory]);
   onTestFinished(() => void execFileSync("umount", ["-l", directory]));
@@ -33,6 +38,30 @@ describe("read-back", () => {
     expect(bytesFromStorage() - before).toBeGreaterThanOrEqual(sizes.reduce((sum, size) => sum + size));
     for (const [index, size] of sizes.entries())
       expect(sampleBytes(size, size + 1).equals(stored[index] as Buffer), `${size}`).toBe(true);
+  });
+
+  test.for(["fsync", "none"] as const)("of a large file leaves its pages to others (%s)", async (durability) => {
+    const place = fsPlace();
+    const length = 24 * 1024 * 1024;
+    await place.source.put(path("file"), sampleBytes(length, 3));
+    await using mover = await openMover(place, { durability });
+    const entry = await mover.entry(path("file"));
+    const head = mover.work("head", [mover.item(entry)]);
+    const staging = await mover.target.prepare(head, false, never);
+    const range = mover.work("range", [mover.item(entry)], staging);
+    const { receipts } = await mover.transfer(range);
+    const partial = join(place.to, fs.readdirSync(place.to).find((name) => name.endsWith(".part")) ?? "none");
+    expect(bytesCached(partial), "just written").toBe(length);
+    // Without fsync the disk is still writing: a page goes once it is there.
+    await expect
+      .poll(
+        async () => {
+          await mover.stored(range, receipts);
+          return bytesCached(partial);
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(0);
   });
 
   test("frames that begin between two blocks of the disk come from the medium too", async () => {

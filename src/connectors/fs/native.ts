@@ -1,5 +1,5 @@
 /**
- * The few calls of the C library that Node has not: times in nanoseconds, early write-back, and whether a file has
+ * The few calls of the C library that Node has not: times in nanoseconds, early write-back, pages given back, and whether a file has
  * extended attributes at all. Through koffi, an optional dependency: without it everything works, less exactly.
  */
 import { koffi, type Koffi, type Library } from "../../base/koffi.ts";
@@ -11,6 +11,8 @@ export interface Native {
   setLinkMtime(path: string | Buffer, mtimeNs: bigint): boolean;
   /** Starts writing pages to the disk without waiting for them; a no-op where the system has no such call. */
   startWriteBack(fd: number, offset: number, bytes: number): void;
+  /** Gives pages that are on the disk already back to the system; others stay. */
+  dropCached(fd: number, offset: number, bytes: number): void;
   /** Bytes of the list of names of extended attributes; 0 when there are none, or no such thing. */
   xattrListBytes(fd: number): number;
   /**
@@ -31,6 +33,8 @@ const numbers = isLinux
   ? { omit: 0x3ffffffen, currentDirectory: -100, noFollow: 0x100 }
   : { omit: -2n, currentDirectory: -2, noFollow: 0x20 };
 const syncFileRangeWrite = 2;
+/** POSIX_FADV_DONTNEED of <fcntl.h>; s390 has another number and keeps its pages. */
+const adviseDontNeed = 4;
 /** STATX_BASIC_STATS of <linux/stat.h>. */
 const basicStats = 0x7ff;
 
@@ -42,6 +46,7 @@ function bind(found: Koffi): Native {
   const syncFileRange = isLinux
     ? libc.func("int sync_file_range(int fd, int64_t offset, int64_t nbytes, unsigned int flags)")
     : null;
+  const fadvise = isLinux ? libc.func("int posix_fadvise(int fd, int64_t offset, int64_t len, int advice)") : null;
   const statx = isLinux ? bindStatx(libc) : null;
   // struct timespec[2]: access time, modification time.
   const times = new BigInt64Array(4);
@@ -65,6 +70,9 @@ function bind(found: Koffi): Native {
     startWriteBack(fd, offset, bytes) {
       // A hint: where it fails, the fsync that follows does all the work.
       syncFileRange?.(fd, offset, bytes, syncFileRangeWrite);
+    },
+    dropCached(fd, offset, bytes) {
+      fadvise?.(fd, offset, bytes, adviseDontNeed);
     },
     xattrListBytes(fd) {
       if (flistxattr === null) return 1;

@@ -10,6 +10,8 @@ import { type OpenStored, StoredReader } from "./direct.ts";
 import { vanished } from "../../ports/source-errors.ts";
 import { isMissing, readError } from "./errors.ts";
 import { type FramePlace, framesOf } from "./frame-order.ts";
+import { native } from "./native.ts";
+import { givesPagesBack } from "./page-cache.ts";
 import type { FsPath, Root } from "./root.ts";
 import { stagingPath } from "./staging.ts";
 import { entryOf, kindOf } from "./stat-entry.ts";
@@ -72,6 +74,7 @@ export class ReadBack {
           if (bytes.length < place.length) break;
           yield { item: index, offset: place.position, bytes, pairsWithNext: place.pairsWithNext };
         }
+        if (staging !== null && givesPagesBack(item)) native?.dropCached(stored.fd, item.offset, item.length);
         yield { item: index, end: failure ?? endOfFile(item, stored) };
       } finally {
         closeSync(stored.fd);

@@ -23,6 +23,7 @@ import type { Flush } from "./flush.ts";
 import type { Identities } from "./identity.ts";
 import { native } from "./native.ts";
 import { openStaged } from "./open-staged.ts";
+import { givesPagesBack } from "./page-cache.ts";
 import { makeDirectory, makeHardLink, makeSymlink, type Structure } from "./structure.ts";
 import type { Root } from "./root.ts";
 import { identityOfStaging, stagingPath } from "./staging.ts";
@@ -33,11 +34,6 @@ const partialMode = 0o600;
 /** Holes are kept with this grain: what file systems allocate. */
 const holeBytes = 4_096;
 const zeros = Buffer.alloc(holeBytes);
-/**
- * The kernel makes page-cache folios as large as a write. Large ones come from memory that was not used lately, which a
- * virtual machine's host must first hand out: writing 3 GiB took 3.2 s of CPU in pieces of 1 MiB, 1.3 s in these.
- */
-const writeBytesMax = 64 * 1024;
 
 interface OpenPartial {
   readonly fd: number;
@@ -135,7 +131,7 @@ export class ChunkWriter {
     }
     if (frame.digest === null) return;
     const partial = this.#partial;
-    if (partial !== null && this.#flush.waits) {
+    if (partial !== null && (this.#flush.waits || givesPagesBack(item))) {
       native?.startWriteBack(partial.fd, partial.unstarted, partial.end - partial.unstarted);
       partial.unstarted = partial.end;
     }
@@ -296,6 +292,5 @@ function bytesThere(fd: number, offset: number, length: number): Buffer {
 }
 
 function writeFully(fd: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length;)
-    done += writeSync(fd, bytes, done, Math.min(writeBytesMax, bytes.length - done), position + done);
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
 }
