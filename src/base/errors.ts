@@ -56,6 +56,7 @@ export const errorCodes = [
   "job_state",
   "job_options_differ",
   "lease_lost",
+  "clock_wrong",
   "state_unusable",
   "state_version",
   "key_invalid",

@@ -7,8 +7,10 @@ import { addDoctorCommand } from "./commands/doctor.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommand } from "./commands/keys.ts";
 import { addReportCommand } from "./commands/report.ts";
+import { addServeCommand } from "./commands/serve.ts";
 import { addSweepCommand } from "./commands/sweep.ts";
 import { addTransferCommand } from "./commands/transfer.ts";
+import { addWorkerCommand } from "./commands/worker.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 const exitCodes = `
@@ -36,6 +38,8 @@ export function buildProgram(surroundings: Surroundings): Command {
   addKeysCommand(program, surroundings);
   addSweepCommand(program, surroundings);
   addDoctorCommand(program, surroundings);
+  addServeCommand(program, surroundings, version());
+  addWorkerCommand(program, surroundings, version());
   return program;
 }
 

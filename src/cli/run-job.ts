@@ -2,7 +2,7 @@
  * One whole job in one process: the coordinator, the lanes with their worker and verifier roles, and the display, on
  * the embedded Store. The composition root of `copy`, `sync`, `check` and `resume`.
  */
-import { availableParallelism } from "node:os";
+import { usualLanes } from "./lanes.ts";
 import { Bell } from "../base/bell.ts";
 import { GodwitError } from "../base/errors.ts";
 import { coordinate } from "../coordinator/coordinate.ts";
@@ -44,7 +44,7 @@ export async function runJob(options: RunJobOptions): Promise<Job> {
   new SharedLimit(limitBuffer).bytesPerSecond = options.limitBytesPerSecond ?? 0;
   // Threads take a while to start: the places are opened and the plan begins meanwhile.
   const lanes = Array.from(
-    { length: options.lanes ?? defaultLanes() },
+    { length: options.lanes ?? usualLanes() },
     (_, index) => new ThreadLane({ name: `${processOwner()}/lane-${index + 1}`, spec: job.spec, open }, limitBuffer),
   );
   try {
@@ -101,6 +101,7 @@ async function lead(
       meter,
       owner: processOwner(),
       limitBytesPerSecond,
+      workers: "own",
       fatal: fatal.signal,
       signal,
       // Lanes claim only once the lead is held: until then the job may be another process's.
@@ -121,11 +122,6 @@ async function lead(
   } finally {
     stop.abort(stopped());
   }
-}
-
-/** One more lane than cores: while one waits for the medium, the others compute. */
-function defaultLanes(): number {
-  return Math.min(16, availableParallelism() + 1);
 }
 
 function stopped(): GodwitError {

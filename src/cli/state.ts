@@ -60,7 +60,7 @@ export function processOwner(): string {
 }
 
 /** On this host a process id and its start time tell; of other hosts nothing is known, so they are taken for alive. */
-function ownerIsAlive(owner: string): boolean {
+export function ownerIsAlive(owner: string): boolean {
   const [host, pid, start] = owner.split(":");
   if (host !== hostname() || pid === undefined) return true;
   try {

@@ -25,6 +25,8 @@ export interface CoordinateOptions {
   readonly owner: string;
   /** What the lanes of this process may read of the source: kept with the job. Null: no limit. */
   readonly limitBytesPerSecond: number | null;
+  /** `fleet`: workers are processes of their own, which go on when this one stops leading. */
+  readonly workers: "own" | "fleet";
   readonly source: Source;
   readonly target: Target | null;
   readonly existing: Source;
@@ -54,7 +56,7 @@ export interface CoordinateOptions {
  */
 export async function coordinate(options: CoordinateOptions): Promise<Job> {
   const { store } = options;
-  const lead = await store.lead(options.job.id, options.owner, options.limitBytesPerSecond);
+  const lead = await store.lead(options.job.id, options.owner, options);
   // What the caller knows of the job may be old: another may have led it to its end in between.
   const job = await store.checkpoint(lead);
   if (job.status === "complete" || job.status === "cancelled") {
@@ -161,11 +163,17 @@ async function watch(
       reconciling = true;
       await store.setStatus(lead(), "reconciling", null);
     }
-    if (job.wish !== null) return finish(options, lead(), job.wish === "pause" ? "paused" : "cancelled", null);
+    if (job.wish !== null) return obey(options, lead(), job);
     const { chunksTotal = 0, chunksDone = 0 } = job.counters;
     if (isListed && chunksTotal === chunksDone) return conclude(options, lead());
     await nextCheckpoint(options, heard, signal);
   }
+}
+
+/** A pause may have a reason: what a worker met and cannot mend. */
+function obey(options: CoordinateOptions, lead: Lead, { wish, failure }: Job): Promise<Job> {
+  const reason = failure === null ? null : GodwitError.fromJSON(failure);
+  return finish(options, lead, wish === "pause" ? "paused" : "cancelled", reason);
 }
 
 /**
@@ -206,11 +214,23 @@ async function failed(options: CoordinateOptions, lead: Lead, error: unknown): P
     await options.onStop();
     throw reason;
   }
+  if (options.workers === "fleet") return failedInFleet(options, lead, reason);
   // Stopped from outside, by what the operator can mend (a full disk), or by what passes: the job is resumed later.
   if (reason.disposition === "cancelled") return finish(options, lead, "paused", null);
   const isPassing = reason.disposition === "retry" && reason.code !== "listing_failed";
   if (reason.code === "disk_full" || isPassing) return finish(options, lead, "paused", reason);
   return finish(options, lead, "failed", reason);
+}
+
+/**
+ * Workers go on while nobody leads, so a leader that is stopped only steps back, and one that met something passing
+ * leaves the job to the next attempt. What ends the job, the workers are told first.
+ */
+async function failedInFleet(options: CoordinateOptions, lead: Lead, reason: GodwitError): Promise<Job> {
+  if (reason.disposition === "cancelled") return options.store.checkpoint(lead);
+  if (reason.disposition === "retry" && reason.code !== "listing_failed") throw reason;
+  await options.store.wish(lead.jobId, "pause");
+  return finish(options, lead, reason.code === "disk_full" ? "paused" : "failed", reason);
 }
 
 async function finish(

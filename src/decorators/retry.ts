@@ -23,12 +23,19 @@ export function retryStore(store: Store, clock: Clock): Store {
     }
   };
   return {
-    createJob: (spec) => store.createJob(spec),
+    createJob: (spec, terms) => store.createJob(spec, terms),
     job: (id) => again(() => store.job(id)),
     jobs: () => again(() => store.jobs()),
     removeJob: (id) => again(() => store.removeJob(id)),
     wish: (id, wish) => again(() => store.wish(id, wish)),
-    lead: (jobId, owner, limit) => again(() => store.lead(jobId, owner, limit)),
+    setTerms: (id, terms) => again(() => store.setTerms(id, terms)),
+    requeue: (id) => again(() => store.requeue(id)),
+    openJobs: () => again(() => store.openJobs()),
+    object: (id, error) => again(() => store.object(id, error)),
+    beat: (worker) => again(() => store.beat(worker)),
+    leave: (workerId) => again(() => store.leave(workerId)),
+    workers: () => again(() => store.workers()),
+    lead: (jobId, owner, options) => again(() => store.lead(jobId, owner, options)),
     renewLead: (lead) => again(() => store.renewLead(lead)),
     resign: (lead) => again(() => store.resign(lead)),
     leader: (id) => again(() => store.leader(id)),

@@ -12,6 +12,11 @@ export type JobStatus =
   | "failed"
   | "cancelled";
 
+/** Somebody plans or works on it, or should. */
+export function isActive(status: JobStatus): boolean {
+  return status === "planning" || status === "running" || status === "reconciling";
+}
+
 export function isFinal(status: JobStatus): boolean {
   return status === "complete" || status === "failed" || status === "cancelled";
 }
@@ -52,6 +57,20 @@ export interface JobSpec {
   readonly traits: JobTraits;
 }
 
+export const priorities = ["low", "normal", "high"] as const;
+export type Priority = (typeof priorities)[number];
+
+/** How a fleet works on a job: may change while it runs, and is no part of what is asked for. */
+export interface JobTerms {
+  readonly priority: Priority;
+  /** What all workers together may read of the source; null: as much as the source allows. */
+  readonly limitBytesPerSecond: number | null;
+  /** Lanes of all workers together; null: as many as there are. */
+  readonly lanesMax: number | null;
+}
+
+export const usualTerms: JobTerms = { priority: "normal", limitBytesPerSecond: null, lanesMax: null };
+
 /** Changed from outside while a job runs, by another process on the same state. */
 export type Wish = "pause" | "cancel" | null;
 
@@ -67,6 +86,7 @@ export interface RunLimit {
 export interface Job {
   readonly id: JobId;
   readonly spec: JobSpec;
+  readonly terms: JobTerms;
   readonly status: JobStatus;
   readonly wish: Wish;
   readonly createdAt: Instant;

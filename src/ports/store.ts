@@ -1,7 +1,7 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import type { ChunkId, ChunkKind, Instant, JobId, Lease, Stage, WorkerId } from "../model/chunk.ts";
 import type { ChunkEvidence, ReadFrom } from "../model/entry.ts";
-import type { Counters, Job, JobSpec, JobStatus, Wish } from "../model/job.ts";
+import type { Counters, Job, JobSpec, JobStatus, JobTerms, Wish } from "../model/job.ts";
 import type { BytePath } from "../model/path.ts";
 import type { BadBlock, ItemEnding, NewChunk, Progress, Receipts, Task, TaskResult } from "../model/task.ts";
 
@@ -11,6 +11,43 @@ export interface Lead {
   readonly owner: string;
   readonly epoch: number;
   readonly expiresAt: Instant;
+}
+
+export interface LeadOptions {
+  /** What the lanes of the leader's own process may read of the source: kept with the job. None given: none there. */
+  readonly limitBytesPerSecond?: number | null;
+  /**
+   * `own`: the lanes are threads of the leader's process, so the leases of a predecessor's are ended with it.
+   * `fleet`: workers are processes of their own, and go on whoever leads.
+   */
+  readonly workers?: "own" | "fleet";
+}
+
+/** A job on which somebody may work now, or that wants a leader. */
+export interface OpenJob {
+  readonly id: JobId;
+  readonly status: JobStatus;
+  readonly wish: Wish;
+  readonly terms: JobTerms;
+  readonly isLed: boolean;
+}
+
+/** What a worker says of itself with each heartbeat. */
+export interface WorkerBeat {
+  /** The beginning of the names of its lanes: `host:pid:start`. */
+  readonly id: string;
+  readonly host: string;
+  readonly version: string;
+  readonly lanes: number;
+  /** Why it cannot work on something, in one line; null when it can. */
+  readonly failure: string | null;
+}
+
+export interface WorkerRecord extends WorkerBeat {
+  readonly startedAt: Instant;
+  readonly seenAt: Instant;
+  /** `lost`: silent for longer than a lease lives. `left`: it said so. */
+  readonly state: "alive" | "lost" | "left";
 }
 
 /** One page of the plan: rows, the cursor after it, and what it listed; all in one transaction. */
@@ -84,20 +121,33 @@ export interface ChunkRecord {
  * Transitions are those of `model/transition`: an engine only loads rows, asks the model, and writes what it says.
  */
 export interface Store extends AsyncDisposable {
-  createJob(spec: JobSpec): Promise<Job>;
+  createJob(spec: JobSpec, terms?: JobTerms): Promise<Job>;
   job(id: JobId): Promise<Job | null>;
   /** Newest first. */
   jobs(): Promise<readonly Job[]>;
   /** Removes a final job with all its rows. */
   removeJob(id: JobId): Promise<void>;
   wish(id: JobId, wish: Wish): Promise<void>;
+  setTerms(id: JobId, terms: JobTerms): Promise<void>;
+  /** A paused or failed job is pending again, for whoever leads next. @throws job_state */
+  requeue(id: JobId): Promise<void>;
+  /** Pending and active jobs, by priority, then the oldest first. */
+  openJobs(): Promise<readonly OpenJob[]>;
+  /** A worker met what it cannot mend (a full disk): the job is asked to pause, and says why. The first reason stays. */
+  object(id: JobId, error: ErrorRecord): Promise<void>;
+
+  /** @returns the Store's time */
+  beat(worker: WorkerBeat): Promise<Instant>;
+  /** A worker ends: what it held it has released. */
+  leave(workerId: string): Promise<void>;
+  /** Those that were seen within the last day, the newest first. */
+  workers(): Promise<readonly WorkerRecord[]>;
 
   /**
-   * Becomes the leader: alone. Leases of a dead predecessor's workers are ended with it. A new run begins, and its read
-   * limit is kept with the job; none given: none there.
+   * Becomes the leader: alone. A new run begins.
    * @throws job_locked while another owner's lead has not expired (and its process is alive)
    */
-  lead(jobId: JobId, owner: string, limitBytesPerSecond?: number | null): Promise<Lead>;
+  lead(jobId: JobId, owner: string, options?: LeadOptions): Promise<Lead>;
   /** @throws lease_lost when another leads */
   renewLead(lead: Lead): Promise<Lead>;
   resign(lead: Lead): Promise<void>;
@@ -119,7 +169,8 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Claims up to `limit` tasks for a worker: publishing before verification before new transfers, so that the pipeline
-   * drains. Verification prefers chunks that another worker wrote. O(1) in the number of rows.
+   * drains. Verification prefers chunks that another worker wrote, and leaves its own to the others for a while where
+   * there are any. Nothing of a job that was asked to stop, or that nobody has begun. O(1) in the number of rows.
    */
   claim(jobId: JobId, worker: WorkerId, limit: number, leaseMs: number): Promise<readonly Task[]>;
   /** @returns the renewed leases; one that was lost is missing from the answer */

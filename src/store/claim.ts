@@ -9,9 +9,9 @@
  */
 import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
 import { must } from "../base/assert.ts";
-import { type ChunkId, type JobId, removesDirectories, type WorkerId } from "../model/chunk.ts";
+import { type ChunkId, type Instant, type JobId, removesDirectories, type WorkerId } from "../model/chunk.ts";
 import { decodeEndings } from "../model/ending-codec.ts";
-import { unprovenEntries } from "../model/job.ts";
+import { isActive, type JobTerms, unprovenEntries } from "../model/job.ts";
 import type { RangeReceipts, Task } from "../model/task.ts";
 import { receiptsOf } from "./blobs.ts";
 import { sumJob, unknownJob } from "./counters.ts";
@@ -24,6 +24,8 @@ import { movePhase, rankOf, ranksUsed, type Unit } from "./unit.ts";
 
 /** How far a claim looks for a chunk that another worker wrote, and for a file in which nobody writes. */
 const lookAhead = 16;
+/** Longer than a claim of another worker is away, shorter than anybody would wait for a lost one. */
+const leftToOthersMs = 10_000;
 const noItems = new Uint8Array(0);
 
 export interface ClaimOptions {
@@ -32,13 +34,23 @@ export interface ClaimOptions {
   readonly limit: number;
   readonly leaseMs: number;
   readonly memory: QueueMemory;
+  /** There is no other worker to whom a read-back could be left. */
+  readonly isAlone: boolean;
 }
 
-export async function claimTasks(unit: Unit, options: ClaimOptions): Promise<readonly Task[]> {
-  const { jobId, memory } = options;
-  const phaseNow = unit.tx.selectFrom("jobs").select("phase").where("id", "=", jobId);
-  const [job, expired] = await Promise.all([phaseNow.executeTakeFirst(), expiredRows(unit, phaseNow, options)]);
+export async function claimTasks(unit: Unit, asked: ClaimOptions): Promise<readonly Task[]> {
+  const { jobId, memory } = asked;
+  const known = unit.tx.selectFrom("jobs").where("id", "=", jobId);
+  const phaseNow = known.select("phase");
+  const [job, expired] = await Promise.all([
+    known.select(["phase", "status", "wish", "terms"]).executeTakeFirst(),
+    expiredRows(unit, phaseNow, asked),
+  ]);
   if (job === undefined) throw unknownJob(jobId);
+  const mayClaim = job.wish === null && isActive(job.status);
+  const limit = mayClaim ? await lanesLeft(unit, JSON.parse(job.terms) as JobTerms, asked.limit) : 0;
+  if (limit === 0) return [];
+  const options = { ...asked, limit };
   const found = await findRows(unit, job.phase, options, expired);
   if (found.length > 0) return lease(unit, found, options);
   const phase = await movePhase(unit.tx, jobId);
@@ -48,23 +60,42 @@ export async function claimTasks(unit: Unit, options: ClaimOptions): Promise<rea
   return lease(unit, await findRows(unit, phase, options, late), options);
 }
 
+/** Of a job with a bound on its lanes one claim is under way at a time: two would both see the last free one. */
+async function lanesLeft({ tx, jobId, now }: Unit, { lanesMax }: JobTerms, limit: number): Promise<number> {
+  if (lanesMax === null) return limit;
+  await lockJob(tx, jobId);
+  const { leased } = await tx
+    .selectFrom("chunks")
+    .select((row) => row.fn.countAll<number>().as("leased"))
+    .where("job_id", "=", jobId)
+    .where(sql<boolean>`state = 'in_progress'`)
+    .where("expires_at", ">", now)
+    .executeTakeFirstOrThrow();
+  return Math.max(0, Math.min(limit, lanesMax - leased));
+}
+
 async function findRows(
   unit: Unit,
   phase: number,
-  { worker, memory, limit }: ClaimOptions,
+  { worker, memory, limit, isAlone }: ClaimOptions,
   expired: readonly ChunkRow[],
 ): Promise<readonly ChunkRow[]> {
   if (removesDirectories(phase)) return nextRemoval(unit, phase);
   const left = limit - expired.length;
-  if (left === 0) return expired;
+  if (left <= 0) return expired.slice(0, limit);
   const pending = await pendingRows(unit, phase, { memory, limit: left + lookAhead });
-  const rows = await spread(unit, phase, preferOthers(pending, worker), memory);
+  const othersUntil = isAlone ? 0 : unit.now - leftToOthersMs;
+  const rows = await spread(unit, phase, preferOthers(pending, worker, othersUntil), memory);
   return [...expired, ...rows.slice(0, left)];
+}
+
+async function lockJob(tx: Tx, jobId: JobId): Promise<void> {
+  await tx.selectFrom("jobs").select("id").where("id", "=", jobId).forUpdate().execute();
 }
 
 /** One at a time: nobody else claims meanwhile, and none is leased. */
 async function nextRemoval(unit: Unit, phase: number): Promise<readonly ChunkRow[]> {
-  await unit.tx.selectFrom("jobs").select("id").where("id", "=", unit.jobId).forUpdate().execute();
+  await lockJob(unit.tx, unit.jobId);
   const valid = await leasedRows(unit.tx, unit.jobId).where("expires_at", ">", unit.now).limit(1).execute();
   if (valid.length > 0) return [];
   const [expired] = await leasedRows(unit.tx, unit.jobId).where("phase", "=", phase).limit(1).forUpdate().execute();
@@ -164,10 +195,26 @@ async function ofRank(unit: Unit, phase: number, rank: number, { memory, limit }
   return rows;
 }
 
-/** Among rows of one rank, those to be read back that another worker wrote come first; their own order stays. */
-function preferOthers(rows: readonly ChunkRow[], worker: WorkerId): readonly ChunkRow[] {
-  const isOwn = (row: ChunkRow): number => (row.rank === rankOf("verify") && row.writer === worker ? 1 : 0);
-  return rows.toSorted((a, b) => a.rank - b.rank || isOwn(a) - isOwn(b));
+/**
+ * Among rows of one rank, those to be read back that another process wrote come first, then another lane; their own
+ * order stays.
+ * @param othersUntil  what this process wrote is left to others while it has waited since a later moment
+ */
+function preferOthers(rows: readonly ChunkRow[], worker: WorkerId, othersUntil: Instant): readonly ChunkRow[] {
+  const own = processOf(worker);
+  const nearness = (row: ChunkRow): number => {
+    if (row.rank !== rankOf("verify") || row.writer === null) return 0;
+    return row.writer === worker ? 2 : Number(processOf(row.writer) === own);
+  };
+  return rows
+    .filter((row) => nearness(row) === 0 || othersUntil === 0 || row.queued_at <= othersUntil)
+    .toSorted((a, b) => a.rank - b.rank || nearness(a) - nearness(b));
+}
+
+/** The name of a lane begins with that of its process. */
+function processOf(worker: WorkerId): string {
+  const [name = worker] = worker.split("/", 1);
+  return name;
 }
 
 /** Ranges of files in which this process writes go behind what else can be sent, and behind a file that can be begun. */

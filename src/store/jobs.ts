@@ -1,15 +1,31 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import { GodwitError } from "../base/errors.ts";
 import type { Instant, JobId } from "../model/chunk.ts";
-import { isFinal, type Job, type JobSpec, type JobStatus, type RunLimit, type Wish } from "../model/job.ts";
-import type { Lead, PlanBatch } from "../ports/store.ts";
+import {
+  isActive,
+  isFinal,
+  type Job,
+  type JobSpec,
+  type JobStatus,
+  type JobTerms,
+  priorities,
+  type RunLimit,
+  type Wish,
+} from "../model/job.ts";
+import type { Lead, OpenJob, PlanBatch } from "../ports/store.ts";
 import { addChunk } from "./add-chunks.ts";
 import { sumJob, sumRows, unknownJob } from "./counters.ts";
 import { assertLead, jobRow, lockedJob } from "./lead.ts";
 import type { JobRow, Tx } from "./schema.ts";
 import { movePhase, type Unit } from "./unit.ts";
 
-export async function insertJob(tx: Tx, id: JobId, spec: JobSpec, now: Instant): Promise<Job> {
+export interface NewJob {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly terms: JobTerms;
+}
+
+export async function insertJob(tx: Tx, { id, spec, terms }: NewJob, now: Instant): Promise<Job> {
   await tx
     .insertInto("jobs")
     .values({
@@ -22,6 +38,7 @@ export async function insertJob(tx: Tx, id: JobId, spec: JobSpec, now: Instant):
       wish: null,
       runs: 0,
       limits: "[]",
+      ...termColumns(terms),
       plan_cursor: null,
       plan_done: 0,
       phase: 0,
@@ -57,6 +74,7 @@ async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
   return {
     id: row.id,
     spec: JSON.parse(row.spec) as JobSpec,
+    terms: JSON.parse(row.terms) as JobTerms,
     status: row.status,
     wish: row.wish,
     createdAt: row.created_at,
@@ -112,17 +130,74 @@ export async function setStatus(
   lead: Lead,
   change: { status: JobStatus; failure: ErrorRecord | null; now: Instant },
 ): Promise<void> {
-  await assertLead(tx, lead);
+  const job = await assertLead(tx, lead);
   const { status, failure, now } = change;
+  // Why somebody wants it to pause is told when it does.
+  const isAsked = job.wish !== null && isActive(status);
   await tx
     .updateTable("jobs")
     .set({
       status,
-      failure: failure === null ? null : JSON.stringify(failure),
+      failure: isAsked ? job.failure : failure === null ? null : JSON.stringify(failure),
       ended_at: isFinal(status) ? now : null,
     })
     .where("id", "=", lead.jobId)
     .execute();
+}
+
+export async function setTerms(tx: Tx, id: JobId, terms: JobTerms): Promise<void> {
+  const [result] = await tx.updateTable("jobs").set(termColumns(terms)).where("id", "=", id).execute();
+  if (result?.numUpdatedRows !== 1n) throw unknownJob(id);
+}
+
+function termColumns(terms: JobTerms): Pick<JobRow, "terms" | "priority"> {
+  return { terms: JSON.stringify(terms), priority: priorities.indexOf(terms.priority) };
+}
+
+/** @throws job_state */
+export async function requeueJob(tx: Tx, id: JobId): Promise<void> {
+  const { status } = await lockedJob(tx, id);
+  if (status !== "paused" && status !== "failed") {
+    throw new GodwitError("job_state", {
+      disposition: "rejected",
+      what: `job ${id} is ${status}`,
+      hint: "Only a job that is paused or has failed can be resumed.",
+    });
+  }
+  await tx
+    .updateTable("jobs")
+    .set({ status: "pending", wish: null, failure: null, ended_at: null })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** The first reason stays; a wish that is there already, too. */
+export async function objectTo(tx: Tx, id: JobId, error: ErrorRecord): Promise<void> {
+  const { wish, status } = await lockedJob(tx, id);
+  if (wish !== null || !isActive(status)) return;
+  await tx
+    .updateTable("jobs")
+    .set({ wish: "pause", failure: JSON.stringify(error) })
+    .where("id", "=", id)
+    .execute();
+}
+
+export async function openJobs(tx: Tx, isLed: (row: JobRow) => boolean): Promise<readonly OpenJob[]> {
+  const rows = await tx
+    .selectFrom("jobs")
+    .selectAll()
+    .where("status", "in", ["pending", "planning", "running", "reconciling"])
+    .orderBy("priority", "desc")
+    .orderBy("created_at")
+    .orderBy("id")
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    status: row.status,
+    wish: row.wish,
+    terms: JSON.parse(row.terms) as JobTerms,
+    isLed: isLed(row),
+  }));
 }
 
 export async function setWish(tx: Tx, id: JobId, wish: Wish): Promise<void> {

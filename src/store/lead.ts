@@ -13,13 +13,15 @@ import type { Unit } from "./unit.ts";
 
 const leadMs = 3_000;
 
-export interface LeadOptions {
+export interface TakeLead {
   readonly owner: string;
+  /** Whether the leases of its lanes end with a predecessor. */
+  readonly endsLeases: boolean;
   readonly isAlive: (owner: string) => boolean;
 }
 
 /** @throws job_locked while another owner's lead has not expired and its process is alive */
-export async function takeLead(unit: Unit, { owner, isAlive }: LeadOptions): Promise<Lead> {
+export async function takeLead(unit: Unit, { owner, endsLeases, isAlive }: TakeLead): Promise<Lead> {
   const { tx, jobId, now } = unit;
   const job = await lockedJob(tx, jobId);
   const other = livingLeader(job, now, isAlive);
@@ -36,7 +38,7 @@ export async function takeLead(unit: Unit, { owner, isAlive }: LeadOptions): Pro
     })
     .where("id", "=", jobId)
     .execute();
-  await endLeases(unit);
+  if (endsLeases) await endLeases(unit);
   return { jobId, owner, epoch, expiresAt: now + leadMs };
 }
 

@@ -1,11 +1,12 @@
 /** The schema, step by step. A step that was released is never edited: the next one changes what it made. */
 import { sql } from "kysely";
 import { GodwitError } from "../base/errors.ts";
+import { priorities, usualTerms } from "../model/job.ts";
 import type { EngineTypes, Tx } from "./schema.ts";
 
 type Migration = (tx: Tx, types: EngineTypes) => Promise<void>;
 
-const migrations: readonly Migration[] = [createTables, keepLimits, queueByTime];
+const migrations: readonly Migration[] = [createTables, keepLimits, queueByTime, admitFleet];
 
 /**
  * Brings the schema up to date, inside the transaction that it is given.
@@ -102,6 +103,18 @@ async function queueByTime(tx: Tx): Promise<void> {
     tx,
   );
   await countOpenRows(tx);
+}
+
+/** Workers that say they are there, and how a fleet works on a job. */
+async function admitFleet(tx: Tx): Promise<void> {
+  await sql`create table workers (id text primary key, host text not null, version text not null,
+    lanes bigint not null, started_at bigint not null, seen_at bigint not null, left_at bigint, failure text)`.execute(
+    tx,
+  );
+  const usual = sql.lit(JSON.stringify(usualTerms));
+  await sql`alter table jobs add column terms text not null default ${usual}`.execute(tx);
+  const priority = sql.lit(priorities.indexOf(usualTerms.priority));
+  await sql`alter table jobs add column priority bigint not null default ${priority}`.execute(tx);
 }
 
 async function countOpenRows(tx: Tx): Promise<void> {

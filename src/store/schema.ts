@@ -22,6 +22,10 @@ export interface JobsTable {
   runs: number;
   /** A list of `RunLimit`. */
   limits: string;
+  /** `JobTerms`. */
+  terms: string;
+  /** The place of its priority in `priorities`: the queue of jobs is in its order. */
+  priority: number;
   plan_cursor: string | null;
   plan_done: number;
   phase: number;
@@ -127,6 +131,17 @@ export interface ExceptionsTable {
   at: number;
 }
 
+export interface WorkersTable {
+  id: string;
+  host: string;
+  version: string;
+  lanes: number;
+  started_at: number;
+  seen_at: number;
+  left_at: number | null;
+  failure: string | null;
+}
+
 export interface Database {
   jobs: JobsTable;
   chunks: ChunksTable;
@@ -136,6 +151,7 @@ export interface Database {
   verdicts: VerdictsTable;
   attempts: AttemptsTable;
   exceptions: ExceptionsTable;
+  workers: WorkersTable;
   godwit_schema: { version: number };
 }
 

@@ -1,7 +1,15 @@
 import { sql } from "kysely";
 import type { ErrorRecord } from "../base/errors.ts";
 import type { Instant, JobId, Lease, WorkerId } from "../model/chunk.ts";
-import type { Counters, Job, JobSpec, JobStatus, Wish } from "../model/job.ts";
+import {
+  type Counters,
+  type Job,
+  type JobSpec,
+  type JobStatus,
+  type JobTerms,
+  usualTerms,
+  type Wish,
+} from "../model/job.ts";
 import type { Progress, Task, TaskResult } from "../model/task.ts";
 import { afterFailure, afterProgress, afterResult } from "../model/transition.ts";
 import type {
@@ -9,15 +17,33 @@ import type {
   ChunkRecord,
   ExceptionRecord,
   Lead,
+  LeadOptions,
+  OpenJob,
   PlanBatch,
   Store,
   VerdictRecord,
+  WorkerBeat,
+  WorkerRecord,
 } from "../ports/store.ts";
 import { noLease } from "./add-chunks.ts";
 import { applyEffects, type Author } from "./apply.ts";
 import { claimTasks } from "./claim.ts";
 import { sumJob } from "./counters.ts";
-import { addPlan, findJob, foldInbox, insertJob, listJobs, noteLimit, removeJob, setStatus, setWish } from "./jobs.ts";
+import {
+  addPlan,
+  findJob,
+  foldInbox,
+  insertJob,
+  listJobs,
+  noteLimit,
+  objectTo,
+  openJobs,
+  removeJob,
+  requeueJob,
+  setStatus,
+  setTerms,
+  setWish,
+} from "./jobs.ts";
 import { assertLead, jobRow, livingLeader, renewLead, resign, stopIdle, takeLead } from "./lead.ts";
 import { type LeaseWrite, LeaseWrites } from "./lease-writes.ts";
 import { leasedChunk } from "./load.ts";
@@ -27,6 +53,7 @@ import { streamAttempts, streamChunks, streamExceptions, streamVerdicts } from "
 import { Rows } from "./rows.ts";
 import type { Engine, Tx, Work } from "./schema.ts";
 import { Specs, type Unit } from "./unit.ts";
+import { beat, leave, listWorkers } from "./workers.ts";
 
 /** Who asks for more only wants to know that there is plenty; counting them all would grow with the job. */
 const claimableCountMax = 1_000;
@@ -42,6 +69,8 @@ export class SqlStore implements Store {
   readonly #options: SqlStoreOptions;
   readonly #specs = new Specs();
   readonly #leaseWrites: LeaseWrites;
+  /** No other worker is alive, as of this process's last heartbeat. */
+  #isAlone = true;
   readonly #memories = new Map<JobId, QueueMemory>();
 
   constructor(options: SqlStoreOptions) {
@@ -50,8 +79,8 @@ export class SqlStore implements Store {
     this.#leaseWrites = new LeaseWrites(options.engine, this.#specs);
   }
 
-  createJob(spec: JobSpec): Promise<Job> {
-    return this.#engine.write((tx, now) => insertJob(tx, this.#options.newJobId(now), spec, now));
+  createJob(spec: JobSpec, terms: JobTerms = usualTerms): Promise<Job> {
+    return this.#engine.write((tx, now) => insertJob(tx, { id: this.#options.newJobId(now), spec, terms }, now));
   }
 
   job(id: JobId): Promise<Job | null> {
@@ -70,9 +99,48 @@ export class SqlStore implements Store {
     return this.#engine.write((tx) => setWish(tx, id, wish));
   }
 
-  lead(jobId: JobId, owner: string, limitBytesPerSecond: number | null = null): Promise<Lead> {
+  setTerms(id: JobId, terms: JobTerms): Promise<void> {
+    return this.#engine.write((tx) => setTerms(tx, id, terms));
+  }
+
+  requeue(id: JobId): Promise<void> {
+    return this.#engine.write((tx) => requeueJob(tx, id));
+  }
+
+  openJobs(): Promise<readonly OpenJob[]> {
+    return this.#engine.read((tx, now) =>
+      openJobs(tx, (row) => livingLeader(row, now, this.#options.isAlive) !== null),
+    );
+  }
+
+  object(id: JobId, error: ErrorRecord): Promise<void> {
+    return this.#engine.write((tx) => objectTo(tx, id, error));
+  }
+
+  async beat(worker: WorkerBeat): Promise<Instant> {
+    const { others, now } = await this.#engine.writeSoon(async (tx, time) => ({
+      others: await beat(tx, worker, time),
+      now: time,
+    }));
+    this.#isAlone = others === 0;
+    return now;
+  }
+
+  leave(workerId: string): Promise<void> {
+    return this.#engine.writeSoon((tx, now) => leave(tx, workerId, now));
+  }
+
+  workers(): Promise<readonly WorkerRecord[]> {
+    return this.#engine.read(listWorkers);
+  }
+
+  lead(jobId: JobId, owner: string, { limitBytesPerSecond = null, workers = "own" }: LeadOptions = {}): Promise<Lead> {
     return this.#unit(jobId, async (unit) => {
-      const lead = await takeLead(unit, { owner, isAlive: this.#options.isAlive });
+      const lead = await takeLead(unit, {
+        owner,
+        endsLeases: workers === "own",
+        isAlive: this.#options.isAlive,
+      });
       await noteLimit(unit, lead, limitBytesPerSecond);
       return lead;
     });
@@ -118,9 +186,8 @@ export class SqlStore implements Store {
 
   claim(jobId: JobId, worker: WorkerId, limit: number, leaseMs: number): Promise<readonly Task[]> {
     const memory = this.#memoryOf(jobId);
-    return this.#engine.writeSoon(
-      this.#inUnit(jobId, (unit) => claimTasks(unit, { jobId, worker, limit, leaseMs, memory })),
-    );
+    const request = { jobId, worker, limit, leaseMs, memory, isAlone: this.#isAlone };
+    return this.#engine.writeSoon(this.#inUnit(jobId, (unit) => claimTasks(unit, request)));
   }
 
   renew(leases: readonly Lease[], leaseMs: number): Promise<readonly Lease[]> {

@@ -28,15 +28,17 @@ export interface ClaimLoopOptions {
   /** Something that ends the whole job: the coordinator decides what follows. */
   readonly onFatal: (error: GodwitError) => void;
   readonly onTaskError: (task: Task, error: GodwitError) => void;
+  /** Ends the loop once the task that runs has ended. */
+  readonly leave?: AbortSignal;
   readonly signal: AbortSignal;
 }
 
 /** Runs until the signal aborts; what is in flight then is released, with its confirmed blocks kept. */
 export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
-  const { store, jobId, lane, signal, newWork, clock } = options;
+  const { store, jobId, lane, newWork, clock } = options;
   // What was moved before the first task, to open the lane, is counted with it.
   const cost = costsOf(lane.meter);
-  while (!signal.aborted) {
+  while (!isOver(options)) {
     const askedAtMs = clock.monotonicMs();
     const heard = newWork.rings;
     const [task] = await store.claim(jobId, lane.name, 1, leaseMs);
@@ -51,10 +53,14 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   }
 }
 
+function isOver({ signal, leave }: ClaimLoopOptions): boolean {
+  return signal.aborted || leave?.aborted === true;
+}
+
 /** Until there is new work since the queue was looked at, or a while has passed. */
-async function idle({ clock, newWork, signal }: ClaimLoopOptions, heard: number): Promise<void> {
+async function idle({ clock, newWork, signal, leave }: ClaimLoopOptions, heard: number): Promise<void> {
   const woken = new AbortController();
-  const until = AbortSignal.any([signal, woken.signal]);
+  const until = AbortSignal.any([signal, woken.signal, ...(leave === undefined ? [] : [leave])]);
   const timer = clock.sleep(idleMs, until).catch(() => undefined);
   await Promise.race([timer, newWork.wait(heard, until)]);
   woken.abort();

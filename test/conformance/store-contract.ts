@@ -9,6 +9,7 @@ import type { Task } from "../../src/model/task.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { storeDeletionContract } from "./store-deletion-contract.ts";
+import { storeFleetContract } from "./store-fleet-contract.ts";
 import { storeFlowContract } from "./store-flow-contract.ts";
 import { storeParallelContract } from "./store-parallel-contract.ts";
 import { storeProofContract } from "./store-proof-contract.ts";
@@ -56,6 +57,9 @@ const twoFiles = [chunk("pack", [item("a", 1500), item("b", 200)])];
 /** @param isShared many processes write to it at once */
 export function storeContract(name: string, open: OpenStore, isShared: boolean): void {
   describe(`store on ${name}`, () => {
+    describe("a fleet", () => {
+      storeFleetContract(() => rig(open));
+    });
     describe("jobs", () => {
       jobTests(open);
     });
@@ -127,7 +131,7 @@ function jobTests(open: OpenStore): void {
     const { store, clock, again } = await rig(open);
     const { id, limits } = await store.createJob(jobSpec());
     expect(limits).toEqual([]);
-    const first = await store.lead(id, "host:1:1", 50_000_000);
+    const first = await store.lead(id, "host:1:1", { limitBytesPerSecond: 50_000_000 });
     await store.count(first, { sourceBytesRead: 700 });
     await store.resign(first);
     clock.nowMs += 1_000;

@@ -225,6 +225,7 @@ function spreadTests(make: () => Promise<Rig>): void {
     const { id: jobId } = await store.createJob(jobSpec());
     const lead = await store.lead(jobId, "host:1:1");
     await store.addPlan(lead, planOf([big()], false));
+    await store.setStatus(lead, "planning", null);
     const head = await claimOne(store, jobId);
     await store.finish(head.lease, successOf(head), {});
     await store.addPlan(lead, planOf([chunk("pack", [item("small", 1)])]));
@@ -440,12 +441,11 @@ function phaseTests(make: () => Promise<Rig>): void {
 
   test("no phase is left while the plan goes on", async () => {
     const { store } = await make();
-    const { jobId } = await started(store, []);
-    const lead = await store.lead(jobId, "host:1:1");
+    const lead = await started(store, []);
     await store.addPlan(lead, planOf([chunk("links", [item("l", 0, "hardlink")])], false));
-    expect(await store.claim(jobId, "w", 1, leaseMs)).toEqual([]);
+    expect(await store.claim(lead.jobId, "w", 1, leaseMs)).toEqual([]);
     await store.addPlan(lead, planOf([chunk("pack", [item("a", 1)])]));
-    expect(told(await play(store, jobId))).toEqual([
+    expect(told(await play(store, lead.jobId))).toEqual([
       "pack transfer",
       "pack verify",
       "pack publish",

@@ -92,6 +92,7 @@ export async function started(
   const job = await store.createJob(jobSpec(traits));
   const lead = await store.lead(job.id, "host:1:1");
   await store.addPlan(lead, planOf(chunks));
+  await store.setStatus(lead, "running", null);
   return lead;
 }
 

@@ -67,3 +67,23 @@ describe("a partial file that is not the one that was written and verified", () 
     expect((await mover.publish(work, receipts)).refused).toMatchObject([{ item: 0, error: gone }]);
   });
 });
+
+describe("a worker that writes late", () => {
+  test("leaves a file that was published meanwhile with its own time", async () => {
+    const place = fsPlace();
+    const mtimeNs = 1_700_000_000_123_456_789n;
+    await place.source.put(path("file"), content, { mtimeNs });
+    await using mover = await openMover(place);
+    const item = mover.item(await mover.entry(path("file")));
+    const staging = await mover.target.prepare(mover.work("head", [item]), false, never);
+    const range = mover.work("range", [item], staging);
+    await mover.transfer(range);
+    const partial = fs.readdirSync(place.to).find((name) => name.endsWith(".part")) ?? "none";
+    const published = join(place.to, "file");
+    // The successor's rename: for the late worker the partial's name is still there.
+    fs.linkSync(join(place.to, partial), published);
+    fs.utimesSync(published, 1, 1);
+    await mover.transfer(range);
+    expect(fs.statSync(published, { bigint: true }).mtimeNs).toBe(mtimeNs);
+  });
+});

@@ -4,7 +4,7 @@ import type { ErrorRecord } from "../../src/base/errors.ts";
 import { blockCount, type Item } from "../../src/model/chunk.ts";
 import type { Entry, EntryKind } from "../../src/model/entry.ts";
 import { encodeItems } from "../../src/model/item-codec.ts";
-import { addCounters, type Counters, type Job, type JobSpec } from "../../src/model/job.ts";
+import { addCounters, type Counters, type Job, type JobSpec, usualTerms } from "../../src/model/job.ts";
 import { type BytePath, pathFromText } from "../../src/model/path.ts";
 import { type ItemEnding, noReceipts, type Receipts } from "../../src/model/task.ts";
 import type { AttemptRecord, ChunkRecord, ExceptionRecord, VerdictRecord } from "../../src/ports/store.ts";
@@ -129,6 +129,7 @@ export function sampleStore(sample: Sample): ReportStore {
   const job: Job = {
     id: sampleJobId,
     spec: sample.spec ?? sampleSpec,
+    terms: usualTerms,
     status: sample.status ?? "complete",
     wish: null,
     createdAt: at,

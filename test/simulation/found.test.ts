@@ -82,7 +82,9 @@ test("whoever takes the lead of a job that ended meanwhile leaves it as it is", 
     signal,
   };
   // `made` says that nothing is planned.
-  const end = await settle(coordinate({ ...options, job: made, owner: "process-2", limitBytesPerSecond: null }));
+  const end = await settle(
+    coordinate({ ...options, job: made, owner: "process-2", limitBytesPerSecond: null, workers: "own" }),
+  );
   expect(end).toMatchObject({ status: "complete", counters: { listedEntries: 2 } });
   expect(await Array.fromAsync(store.chunks(made.id))).toHaveLength(rows);
   expect(await store.leader(made.id)).toBeNull();
@@ -101,6 +103,7 @@ function leads({ store, job, gate, made }: Quiet, more: Partial<CoordinateOption
     job: made,
     owner: "process-1",
     limitBytesPerSecond: null,
+    workers: "own",
     taskEnded: new Bell(),
     newWork: new Bell(),
     queueEmpty: new Bell(),

@@ -8,7 +8,7 @@ import { decodeItems, unpackItems } from "../../src/model/item-codec.ts";
 import type { JobStatus } from "../../src/model/job.ts";
 import type { BytePath } from "../../src/model/path.ts";
 import type { Progress, Task, TaskResult } from "../../src/model/task.ts";
-import type { Lead, PlanBatch, Store } from "../../src/ports/store.ts";
+import type { Lead, LeadOptions, PlanBatch, Store } from "../../src/ports/store.ts";
 import { ChunkHistories, type ChunkHistory, type Violation } from "./chunk-history.ts";
 import type { Story } from "./story.ts";
 
@@ -93,7 +93,7 @@ export class Journal {
       case "lead":
         this.#leadEpoch = (answer as Lead).epoch;
         this.#trace(`${(answer as Lead).owner} leads`);
-        for (const chunk of this.chunks.values()) chunk.lease = null;
+        if ((args[2] as LeadOptions).workers === "own") for (const chunk of this.chunks.values()) chunk.lease = null;
         return;
       case "addPlan":
         this.#led(args[0] as Lead, method);

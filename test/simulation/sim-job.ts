@@ -5,6 +5,7 @@ import { must } from "../../src/base/assert.ts";
 import { MemorySource } from "../../src/connectors/memory/source.ts";
 import { MemoryTarget } from "../../src/connectors/memory/target.ts";
 import { coordinate } from "../../src/coordinator/coordinate.ts";
+import { leasesEnded } from "../../src/coordinator/lead-jobs.ts";
 import { retryStore } from "../../src/decorators/retry.ts";
 import { execute, type Roles } from "../../src/lane/execute.ts";
 import { isFinal, type Job } from "../../src/model/job.ts";
@@ -152,6 +153,7 @@ async function lead(attempt: Attempt, ownsLanes: boolean): Promise<Job> {
       job: found,
       owner,
       limitBytesPerSecond: null,
+      workers: ownsLanes ? "own" : "fleet",
       fatal: fatal.signal,
       signal: terminate,
       onLead: () => {
@@ -160,6 +162,7 @@ async function lead(attempt: Attempt, ownsLanes: boolean): Promise<Job> {
         loops = Promise.all(lanes.map((lane) => loop(attempt, { ...common, lane })));
       },
       onStop: async () => {
+        if (!ownsLanes) return leasesEnded(store, clock, found.id);
         stop.abort(stopped());
         newWork.ring();
         await loops;

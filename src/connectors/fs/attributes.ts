@@ -67,6 +67,11 @@ function setOwner(fd: number, { uid, gid }: Attributes, losses: Loss[]): void {
   }
 }
 
+/** The time alone. What cannot be set is told when all attributes are. */
+export function setModified(fd: number, entry: Entry): void {
+  setTime(fd, modifiedNs(entry), []);
+}
+
 function setTime(fd: number, mtimeNs: bigint, losses: Loss[]): void {
   if (native !== null && native.setMtime(fd, mtimeNs)) return;
   const seconds = Number(mtimeNs) / 1e9;

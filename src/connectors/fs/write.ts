@@ -16,7 +16,7 @@ import type { BytePath } from "../../model/path.ts";
 import type { ItemLoss } from "../../model/task.ts";
 import type { EndFrame, Observed } from "../../ports/source.ts";
 import type { BlockReceipt, DigestedFrame, Refusal, WriteListener, WriteReceipt } from "../../ports/target.ts";
-import { ownerRead, setAttributes } from "./attributes.ts";
+import { ownerRead, setAttributes, setModified } from "./attributes.ts";
 import type { Containment } from "./contain.ts";
 import { isMissing, isRefusal, stagingGone, systemCode, writeError } from "./errors.ts";
 import type { Flush } from "./flush.ts";
@@ -41,6 +41,8 @@ interface OpenPartial {
   readonly identity: string | null;
   /** False when an earlier attempt had begun it: its length then needs setting. */
   readonly isFresh: boolean;
+  /** It has all of its attributes. */
+  isFinished: boolean;
   /** Where the write-back that was not yet started begins. */
   unstarted: number;
   end: number;
@@ -98,8 +100,7 @@ export class ChunkWriter {
     } catch (error) {
       throw writeError(error, this.#item?.entry.path ?? ("" as BytePath));
     } finally {
-      if (this.#partial !== null) closeSync(this.#partial.fd);
-      this.#partial = null;
+      this.#abandonPartial();
       this.#flush.abandon();
     }
   }
@@ -116,7 +117,17 @@ export class ChunkWriter {
   #leave(): void {
     const partial = this.#partial;
     this.#partial = null;
-    if (partial !== null) this.#flush.close(partial.fd);
+    if (partial === null) return;
+    this.#leaveTime(partial);
+    this.#flush.close(partial.fd);
+  }
+
+  /**
+   * Whoever wakes up late may have written to what a successor has published since: the same bytes, but the file's time
+   * moved. So nobody leaves a file with another time than the one that it is to have.
+   */
+  #leaveTime({ fd, isFinished }: OpenPartial): void {
+    if (!isFinished) setModified(fd, (this.#item as Item).entry);
   }
 
   #bytes(frame: Exclude<DigestedFrame, EndFrame>): void {
@@ -171,6 +182,18 @@ export class ChunkWriter {
     if (!open.isFresh || open.end !== item.length || item.entry.sparse) ftruncateSync(open.fd, item.length);
     const wanted = { ...observed, extraMode: ownerRead };
     this.#note(index, setAttributes(open.fd, this.#root.at(open.path), wanted));
+    open.isFinished = true;
+  }
+
+  #abandonPartial(): void {
+    const partial = this.#partial;
+    this.#partial = null;
+    if (partial === null) return;
+    try {
+      this.#leaveTime(partial);
+    } finally {
+      closeSync(partial.fd);
+    }
   }
 
   #make(index: number, entry: Entry, observed: Observed): void {
@@ -216,7 +239,15 @@ export class ChunkWriter {
     try {
       const stat = fstatSync(fd, { bigint: true });
       this.#assertStaged(stat, path, entry);
-      return { fd, path, identity: this.#identities.of(stat, path), isFresh, unstarted: at, end: at };
+      return {
+        fd,
+        path,
+        identity: this.#identities.of(stat, path),
+        isFresh,
+        isFinished: false,
+        unstarted: at,
+        end: at,
+      };
     } catch (error) {
       closeSync(fd);
       throw error;

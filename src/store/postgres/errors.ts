@@ -41,7 +41,7 @@ export function translate(error: unknown, where: string): unknown {
       return make(
         "state_unusable",
         `the store at ${where} is read-only (${text})`,
-        "Is it a standby? Name the primary, or add target_session_attrs=read-write to the URL.",
+        "Is it a standby? Name the primary, or an address that follows it.",
       );
     case "28":
       return make("state_unusable", `the store at ${where} refuses the login (${text})`, "Check user and password.");

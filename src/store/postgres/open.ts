@@ -37,7 +37,9 @@ const conflictsMax = 10;
 const migrationLock = 7_238_519_042;
 const connectTimeoutMs = 10_000;
 /** Longer than any statement of ours takes; a session that is stuck gives its locks back. */
-const statementTimeoutMs = 30_000;
+const statementTimeoutMs = 15_000;
+/** No answer for so long is the network's doing, which a socket may learn after hours: the connection is given up. */
+const answerTimeoutMs = 20_000;
 
 /** Numbers of this schema are counts, bytes and milliseconds: all below 2^53. */
 const int8 = 20;
@@ -47,32 +49,44 @@ const bytea = 17;
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
   const { url, newJobId, isAlive, now } = options;
   const where = placeOf(url);
-  const pool = new pg.Pool({
-    connectionString: url,
+  await migrateSchema(url, where);
+  const db = connect(url, {
     max: options.connectionsMax,
-    pipeline: true,
-    connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
     idle_in_transaction_session_timeout: statementTimeoutMs,
+    query_timeout: answerTimeoutMs,
+  });
+  const engine = postgresEngine(db, where, now ?? null);
+  return new SqlStore({ engine, newJobId, isAlive: isAlive ?? (() => true) });
+}
+
+/** On a connection of its own: a new index on many rows takes longer than anything else may. */
+async function migrateSchema(url: string, where: string): Promise<void> {
+  const db = connect(url, { max: 1 });
+  try {
+    await postgresEngine(db, where, null).write(async (tx) => {
+      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(tx);
+      await migrate(tx, types);
+    });
+  } finally {
+    await db.destroy();
+  }
+}
+
+function connect(url: string, more: pg.PoolConfig): Kysely<Database> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    pipeline: true,
+    connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     stream: () => new TurnSocket(),
     application_name: "godwit",
     types: { getTypeParser: (oid: number) => getTypeParser(oid) },
+    ...more,
   });
   // An idle connection that ends is replaced when the next one is asked for.
   pool.on("error", () => undefined);
-  const db = new Kysely<Database>({ dialect: postgresDialect(pool) });
-  const engine = postgresEngine(db, where, now ?? null);
-  try {
-    await engine.write(async (tx) => {
-      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(tx);
-      await migrate(tx, types);
-    });
-    return new SqlStore({ engine, newJobId, isAlive: isAlive ?? (() => true) });
-  } catch (error) {
-    await db.destroy();
-    throw error;
-  }
+  return new Kysely<Database>({ dialect: postgresDialect(pool) });
 }
 
 function postgresEngine(db: AnyKysely, where: string, ownNow: (() => Instant) | null): Engine {

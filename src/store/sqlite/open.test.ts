@@ -55,7 +55,8 @@ describe("opening the embedded store", () => {
        create index chunks_claim on chunks (job_id, phase, rank, slice_offset, id) where state = 'pending';
        create index chunks_open on chunks (job_id, phase) where stage <> 'done';
        create unique index attempts_lease on attempts (chunk_id, epoch);
-       alter table jobs drop column limits; update godwit_schema set version = 1`,
+       alter table jobs drop column limits; alter table jobs drop column terms;
+       alter table jobs drop column priority; drop table workers; update godwit_schema set version = 1`,
     );
     database.exec(
       `insert into jobs values ('old', 0, 0, 0, '{}', 'complete', null, 1, null, 1, 0, '{}', null, null, 1, 0)`,

@@ -1,0 +1,124 @@
+/** One worker of a fleet: its lanes, its heartbeats, its leases. It keeps nothing: whatever it leaves, another takes up. */
+import { hostname } from "node:os";
+import { GodwitError, toGodwitError } from "../base/errors.ts";
+import { SharedLimit } from "../decorators/rate-limit.ts";
+import { retryStore } from "../decorators/retry.ts";
+import { ThreadLane } from "../lane/thread-lane.ts";
+import type { Job } from "../model/job.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Store } from "../ports/store.ts";
+import { LanePool } from "../worker/lane-pool.ts";
+import { LeaseKeeper } from "../worker/lease-keeper.ts";
+import { openOptions } from "./job-spec.ts";
+import { processOwner } from "./state.ts";
+
+const beatMs = 10_000;
+/** Signatures of S3 are good for 15 minutes; half of that is a clock that somebody has to look at. */
+const clockOffMaxMs = 450_000;
+
+export interface RunWorkerOptions {
+  readonly store: Store;
+  readonly lanes: number;
+  readonly version: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Until the signal aborts; then what runs is released, with what it has confirmed. @throws clock_wrong */
+export async function runWorker(options: RunWorkerOptions): Promise<void> {
+  const { lanes, log, signal } = options;
+  const store = retryStore(options.store, systemClock);
+  const id = processOwner();
+  const beats = new Beats({ ...options, store, id });
+  await beats.first();
+  log.info("worker started", { lanes });
+  const leases = new LeaseKeeper(store, systemClock);
+  const limits = new Map<string, SharedArrayBuffer>();
+  const pool = new LanePool({
+    store,
+    clock: systemClock,
+    leases,
+    lanes,
+    openLane: (job, index) => openLane(job, `${id}/lane-${index}`, limits),
+    onTrouble: (jobId, error) => {
+      beats.failure = `${error.code}: ${error.what}`;
+      log.warn("a task or a job cannot go on here", { job_id: jobId, error: error.toJSON() });
+    },
+    onChange: (jobId, count) => log.info("lanes work on a job", { job_id: jobId, lanes: count }),
+    signal,
+  });
+  // Leases are renewed until the last task has recorded what it had.
+  const done = new AbortController();
+  const keeping = [leases.beat(done.signal), beats.run(done.signal)];
+  try {
+    await pool.run();
+  } finally {
+    done.abort();
+    await Promise.all(keeping);
+    await beats.leave();
+  }
+  log.info("worker ended");
+}
+
+function openLane(job: Job, name: string, limits: Map<string, SharedArrayBuffer>): ThreadLane {
+  let limit = limits.get(job.id);
+  if (limit === undefined) {
+    limit = new SharedArrayBuffer(SharedLimit.byteLength);
+    limits.set(job.id, limit);
+  }
+  return new ThreadLane({ name, spec: job.spec, open: openOptions(job.id, job.spec) }, limit);
+}
+
+class Beats {
+  readonly #options: RunWorkerOptions & { readonly id: string };
+  /** Why it cannot work on something: told once, with the next heartbeat. */
+  failure: string | null = null;
+
+  constructor(options: RunWorkerOptions & { readonly id: string }) {
+    this.#options = options;
+  }
+
+  async first(): Promise<void> {
+    const storeNow = await this.#beat();
+    const offMs = systemClock.now() - storeNow;
+    if (Math.abs(offMs) > clockOffMaxMs) throw clockWrong(offMs);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await systemClock.sleep(beatMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.#beat();
+      } catch (error) {
+        this.#options.log.warn("the store does not answer", { error: toGodwitError(error).toJSON() });
+      }
+    }
+  }
+
+  async leave(): Promise<void> {
+    const { store, id, log } = this.#options;
+    try {
+      await store.leave(id);
+    } catch (error) {
+      log.warn("the store was not told that this worker ends", { error: toGodwitError(error).toJSON() });
+    }
+  }
+
+  #beat(): Promise<number> {
+    const { store, id, version, lanes } = this.#options;
+    const { failure } = this;
+    this.failure = null;
+    return store.beat({ id, host: hostname(), version, lanes, failure });
+  }
+}
+
+function clockWrong(offMs: number): GodwitError {
+  const seconds = Math.round(Math.abs(offMs) / 1_000);
+  return new GodwitError("clock_wrong", {
+    disposition: "fatal",
+    what: `the clock of this machine is ${seconds} s ${offMs > 0 ? "ahead of" : "behind"} the store's`,
+    hint: "Set it (NTP), then start the worker again: times in reports and signatures of S3 rest on it.",
+  });
+}

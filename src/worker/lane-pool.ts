@@ -1,0 +1,220 @@
+/**
+ * The lanes of one worker process of a fleet, shared by all jobs that are open: by priority, none left without a lane
+ * while there are enough. A lane belongs to one job at a time, since its connections do; it changes between two tasks.
+ */
+import { Bell } from "../base/bell.ts";
+import { GodwitError, toGodwitError } from "../base/errors.ts";
+import type { JobId } from "../model/chunk.ts";
+import { isActive, type Job, type Priority } from "../model/job.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Lane } from "../ports/lane.ts";
+import type { OpenJob, Store } from "../ports/store.ts";
+import { claimLoop } from "./claim-loop.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+
+const lookMs = 1_000;
+/** A job whose places this worker could not open, or that met something fatal here, is left to others for so long. */
+const restMs = 15_000;
+const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 2, high: 4 };
+
+export interface OpenLane extends Lane {
+  /** Rejects with what opening its source or target threw. */
+  readonly opened: Promise<void>;
+}
+
+export interface LanePoolOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly leases: LeaseKeeper;
+  readonly lanes: number;
+  readonly openLane: (job: Job, index: number) => OpenLane;
+  /** A job cannot be worked on here, or one of its tasks failed. */
+  readonly onTrouble: (jobId: JobId, error: GodwitError) => void;
+  readonly onChange: (jobId: JobId, lanes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What lanes of one job share. */
+interface Crew {
+  readonly job: Job;
+  /** The job is over, paused or cancelled: what runs is released. */
+  readonly stop: AbortController;
+  readonly newWork: Bell;
+  readonly taskEnded: Bell;
+  readonly queueEmpty: Bell;
+  readonly members: Set<Member>;
+  /** How often its bells had rung at the last look. */
+  heard: Rings;
+  /** Since the look before, somebody found nothing to claim and nobody ended a task. */
+  isIdle: boolean;
+}
+
+interface Member {
+  /** Ends after the task that runs. */
+  readonly leave: AbortController;
+  readonly index: number;
+}
+
+interface Rings {
+  readonly taskEnded: number;
+  readonly queueEmpty: number;
+}
+
+export class LanePool {
+  readonly #options: LanePoolOptions;
+  readonly #crews = new Map<JobId, Crew>();
+  readonly #resting = new Map<JobId, number>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #freeIndexes: number[];
+
+  constructor(options: LanePoolOptions) {
+    this.#options = options;
+    this.#freeIndexes = Array.from({ length: options.lanes }, (_, index) => options.lanes - index);
+  }
+
+  /** Until the signal aborts; then all tasks are released with what they have confirmed. */
+  async run(): Promise<void> {
+    const { store, clock, signal, onTrouble } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#look(await store.openJobs());
+      } catch (error) {
+        // The Store does not answer. Leases are watched by their keeper; what was claimed goes on.
+        onTrouble("", toGodwitError(error));
+      }
+      await clock.sleep(lookMs, signal).catch(() => undefined);
+    }
+    for (const crew of this.#crews.values()) crew.stop.abort(signal.reason);
+    await Promise.all(this.#running);
+  }
+
+  async #look(open: readonly OpenJob[]): Promise<void> {
+    const now = this.#options.clock.monotonicMs();
+    const wanted = open.filter(
+      ({ id, status, wish }) => isActive(status) && wish === null && (this.#resting.get(id) ?? 0) <= now,
+    );
+    const ids = new Set(wanted.map(({ id }) => id));
+    for (const [id, crew] of this.#crews) {
+      if (ids.has(id)) noteIdle(crew);
+      else this.#dismiss(id, crew);
+    }
+    for (const [id, share] of sharesOf(wanted, this.#options.lanes, (job) => this.#crews.get(job)?.isIdle ?? false))
+      await this.#man(id, share);
+  }
+
+  #dismiss(id: JobId, crew: Crew): void {
+    this.#crews.delete(id);
+    crew.stop.abort(notWanted(id));
+  }
+
+  async #man(id: JobId, share: number): Promise<void> {
+    const { store, onChange } = this.#options;
+    let crew = this.#crews.get(id);
+    if (crew === undefined) {
+      const job = await store.job(id);
+      if (job === null) return;
+      crew = newCrew(job);
+      this.#crews.set(id, crew);
+    }
+    const before = crew.members.size;
+    for (const { leave } of [...crew.members].slice(share)) leave.abort();
+    while (crew.members.size < share && this.#freeIndexes.length > 0) this.#hire(crew, this.#freeIndexes.pop() ?? 0);
+    if (crew.members.size !== before) onChange(id, crew.members.size);
+  }
+
+  #hire(crew: Crew, index: number): void {
+    const member: Member = { leave: new AbortController(), index };
+    crew.members.add(member);
+    const run = this.#work(crew, member)
+      .catch((error: unknown) => this.#rest(crew, toGodwitError(error)))
+      .finally(() => {
+        crew.members.delete(member);
+        this.#freeIndexes.push(index);
+        this.#running.delete(run);
+      });
+    this.#running.add(run);
+  }
+
+  async #work(crew: Crew, { leave, index }: Member): Promise<void> {
+    const { store, clock, leases, openLane, onTrouble } = this.#options;
+    const { job, stop, newWork, taskEnded, queueEmpty } = crew;
+    await using lane = openLane(job, index);
+    await lane.opened;
+    await claimLoop({
+      store,
+      clock,
+      leases,
+      lane,
+      newWork,
+      taskEnded,
+      queueEmpty,
+      jobId: job.id,
+      leave: leave.signal,
+      signal: stop.signal,
+      onFatal: (error) => this.#rest(crew, error),
+      onTaskError: (_, error) => onTrouble(job.id, error),
+    });
+  }
+
+  /** What ends a whole job on one machine may be this worker's own trouble: others go on. A full disk is everybody's. */
+  #rest(crew: Crew, error: GodwitError): void {
+    const { clock, onTrouble, store } = this.#options;
+    const { id } = crew.job;
+    if (crew.stop.signal.aborted) return;
+    onTrouble(id, error);
+    this.#resting.set(id, clock.monotonicMs() + restMs);
+    this.#dismiss(id, crew);
+    if (error.code === "disk_full")
+      void store.object(id, error.toJSON()).catch((second: unknown) => onTrouble(id, toGodwitError(second)));
+  }
+}
+
+function newCrew(job: Job): Crew {
+  return {
+    job,
+    stop: new AbortController(),
+    newWork: new Bell(),
+    taskEnded: new Bell(),
+    queueEmpty: new Bell(),
+    members: new Set(),
+    heard: { taskEnded: 0, queueEmpty: 0 },
+    isIdle: false,
+  };
+}
+
+function noteIdle(crew: Crew): void {
+  const { taskEnded, queueEmpty, heard } = crew;
+  crew.isIdle = taskEnded.rings === heard.taskEnded && (crew.isIdle || queueEmpty.rings > heard.queueEmpty);
+  crew.heard = { taskEnded: taskEnded.rings, queueEmpty: queueEmpty.rings };
+}
+
+/**
+ * Lanes for each job: one for each at first, the more urgent and older before the others, then by weight. A job without
+ * work keeps one lane, to see when it has some again.
+ */
+export function sharesOf(
+  jobs: readonly Pick<OpenJob, "id" | "terms">[],
+  lanes: number,
+  isIdle: (id: JobId) => boolean,
+): ReadonlyMap<JobId, number> {
+  const shares = new Map(jobs.map(({ id }, at) => [id, at < lanes ? 1 : 0]));
+  const hungry = jobs.filter(({ id }) => shares.get(id) === 1 && !isIdle(id));
+  const sharing = hungry.length > 0 ? hungry : jobs.slice(0, 1);
+  for (let left = lanes - Math.min(lanes, jobs.length); left > 0 && sharing.length > 0; left -= 1) {
+    const next = sharing.reduce((best, job) => (urgency(job, shares) > urgency(best, shares) ? job : best));
+    shares.set(next.id, (shares.get(next.id) ?? 0) + 1);
+  }
+  return shares;
+}
+
+function urgency({ id, terms }: Pick<OpenJob, "id" | "terms">, shares: ReadonlyMap<JobId, number>): number {
+  return weights[terms.priority] / (1 + (shares.get(id) ?? 0));
+}
+
+function notWanted(id: JobId): GodwitError {
+  return new GodwitError("interrupted", {
+    disposition: "cancelled",
+    what: `job ${id} is not to be worked on now`,
+    hint: "What is confirmed is kept.",
+  });
+}

@@ -1,0 +1,73 @@
+/** A TCP proxy whose wire can be cut, one way or both ways: bytes then wait, as on a network that loses every packet. */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+export type Direction = "to_server" | "to_client";
+
+export interface CutProxy extends AsyncDisposable {
+  readonly port: number;
+  /** No connection is closed, and none learns of it. */
+  cut(...directions: readonly Direction[]): void;
+  /** What waited goes on. */
+  heal(): void;
+}
+
+interface Wire {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+export async function startCutProxy(serverPort: number): Promise<CutProxy> {
+  const wires = new Set<Wire>();
+  const isCut = { to_server: false, to_client: false };
+  const apply = ({ client, server }: Wire): void => {
+    for (const [from, direction] of [
+      [client, "to_server"],
+      [server, "to_client"],
+    ] as const) {
+      if (isCut[direction]) from.pause();
+      else from.resume();
+    }
+  };
+  const listener = createServer((client) => {
+    const server = connect(serverPort, "127.0.0.1");
+    const wire = { client, server };
+    wires.add(wire);
+    const end = (): void => {
+      wires.delete(wire);
+      client.destroy();
+      server.destroy();
+    };
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      from.on("data", (bytes) => to.write(bytes));
+      from.on("error", end);
+      from.on("close", end);
+    }
+    apply(wire);
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  return {
+    port: (listener.address() as AddressInfo).port,
+    cut: (...directions) => {
+      for (const direction of directions) isCut[direction] = true;
+      for (const wire of wires) apply(wire);
+    },
+    heal: () => {
+      isCut.to_server = false;
+      isCut.to_client = false;
+      for (const wire of wires) apply(wire);
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const { client, server } of wires) {
+        client.destroy();
+        server.destroy();
+      }
+      listener.close();
+      await once(listener, "close");
+    },
+  };
+}
