@@ -3,9 +3,12 @@ import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { openFleet } from "../test/testbed/fleet.ts";
+import { startPostgres } from "../test/testbed/postgres.ts";
 import { startS3Server, type S3Server } from "../test/testbed/servers.ts";
 import { compare, type Comparison, type ComparisonResult, type Side } from "./comparison.ts";
 import type { Step } from "./measure.ts";
+import { queueComparison } from "./queue.ts";
 import { bytesBeneath, empty, godwit, godwitIsBuilt, rclone, rcloneProven, removeOld, syncDisks } from "./sides.ts";
 import { makeTree, type TreeShape } from "./trees.ts";
 
@@ -168,6 +171,40 @@ const s3: Case = async (setting) => {
   }
 };
 
+/** The same copy through `serve` and two workers, which run already, and in one process. */
+const fleet: Case = async (setting) => {
+  const source = makeTree(setting.scratch, fewLarge("large", 3072, setting.scale));
+  const where = places(setting, source);
+  const { target, state } = where;
+  const dir = join(setting.scratch, "store");
+  empty(dir);
+  const postgres = await startPostgres({ dir });
+  const running = await openFleet(await postgres.database("bench"));
+  try {
+    running.coordinator();
+    for (let at = 0; at < 2; at += 1) running.worker(2);
+    const client: Step = {
+      command: process.execPath,
+      args: [join(import.meta.dirname, "fleet-client.ts"), running.url, source, target, "fsync"],
+    };
+    const embedded = godwit(["copy", source, target, "--state", state, "--json"]);
+    return await all(setting, [
+      {
+        name: "3 GiB through serve and 2 workers, against one process",
+        ratioMax: 1.3,
+        ours: diskSide("godwit serve + 2 workers", where, [client]),
+        theirs: diskSide("godwit copy", where, [embedded]),
+        pairs: setting.pairs,
+      },
+    ]);
+  } finally {
+    await running[Symbol.asyncDispose]();
+    await postgres.stop();
+  }
+};
+
+const queue: Case = async (setting) => [await queueComparison(setting)];
+
 /** Once each: what counts is memory and state, and that neither grows with the tree. */
 function memoryComparison(setting: Setting, name: string, count: number): Comparison {
   const source = makeTree(setting.scratch, manySmall(`memory-${count}`, count, 0, setting.scale));
@@ -243,4 +280,4 @@ function limitComparison(setting: Setting, name: string, source: string): Compar
   return { name: `limit: ${name}`, ours: null, theirs: side, ratioMax: null, pairs: setting.pairs };
 }
 
-export const cases: Readonly<Record<string, Case>> = { large, small, s3, million, limit };
+export const cases: Readonly<Record<string, Case>> = { large, small, s3, million, fleet, queue, limit };

@@ -13,8 +13,8 @@ import type { Store } from "../ports/store.ts";
 import type { Target } from "../ports/target.ts";
 import { coordinate } from "./coordinate.ts";
 
-const lookMs = 1_000;
-const leasesLookMs = 500;
+const lookMs = 500;
+const leasesLookMs = 100;
 /** After a failure a job is left alone for so long: at first, and at most. */
 const backoffMs = { first: 2_000, most: 60_000 };
 

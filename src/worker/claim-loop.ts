@@ -13,8 +13,11 @@ import type { Lane } from "../ports/lane.ts";
 import type { Store } from "../ports/store.ts";
 import { type LeaseKeeper, leaseMs } from "./lease-keeper.ts";
 
-/** Without a bell from a coordinator in the same process, the queue is looked at this often. */
-const idleMs = 500;
+/**
+ * Without a bell from a coordinator in the same process, the queue is looked at this often: soon after a task, since
+ * what follows from it is near, then less and less.
+ */
+const idleMs = { first: 50, most: 500 };
 
 export interface ClaimLoopOptions {
   readonly store: Store;
@@ -38,15 +41,18 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   const { store, jobId, lane, newWork, clock } = options;
   // What was moved before the first task, to open the lane, is counted with it.
   const cost = costsOf(lane.meter);
+  let waitMs = idleMs.first;
   while (!isOver(options)) {
     const askedAtMs = clock.monotonicMs();
     const heard = newWork.rings;
     const [task] = await store.claim(jobId, lane.name, 1, leaseMs);
     if (task === undefined) {
       options.queueEmpty.ring();
-      await idle(options, heard);
+      await idle(options, heard, waitMs);
+      waitMs = Math.min(idleMs.most, 2 * waitMs);
       continue;
     }
+    waitMs = idleMs.first;
     await runTask(options, { task, askedAtMs }, cost);
     options.taskEnded.ring();
     newWork.ring();
@@ -58,10 +64,10 @@ function isOver({ signal, leave }: ClaimLoopOptions): boolean {
 }
 
 /** Until there is new work since the queue was looked at, or a while has passed. */
-async function idle({ clock, newWork, signal, leave }: ClaimLoopOptions, heard: number): Promise<void> {
+async function idle({ clock, newWork, signal, leave }: ClaimLoopOptions, heard: number, waitMs: number): Promise<void> {
   const woken = new AbortController();
   const until = AbortSignal.any([signal, woken.signal, ...(leave === undefined ? [] : [leave])]);
-  const timer = clock.sleep(idleMs, until).catch(() => undefined);
+  const timer = clock.sleep(waitMs, until).catch(() => undefined);
   await Promise.race([timer, newWork.wait(heard, until)]);
   woken.abort();
 }

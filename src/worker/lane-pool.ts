@@ -12,7 +12,7 @@ import type { OpenJob, Store } from "../ports/store.ts";
 import { claimLoop } from "./claim-loop.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 
-const lookMs = 1_000;
+const lookMs = 500;
 /** A job whose places this worker could not open, or that met something fatal here, is left to others for so long. */
 const restMs = 15_000;
 const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 2, high: 4 };
