@@ -42,11 +42,12 @@ function specOf(source: string, target: string, typed: Readonly<Record<string, u
   return jobSpec({ kind: "copy", source, target, values: parseOptions(transferOptions, typed) });
 }
 
-export async function openFleet(url: string): Promise<Fleet> {
+/** @param env of all its processes: how a store is reached */
+export async function openFleet(url: string, env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
   const store = await openPostgresStore({ url, connectionsMax: 4, newJobId: jobIds(Math.random) });
   const processes: FleetProcess[] = [];
   const start = (args: readonly string[]): FleetProcess => {
-    const running = startGodwit(args, { state: tempDir("state") });
+    const running = startGodwit(args, { state: tempDir("state"), env });
     const pid = running.child.pid ?? 0;
     const started: FleetProcess = {
       pid,
