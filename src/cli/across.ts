@@ -3,8 +3,8 @@ import { statfsSync } from "node:fs";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import { formatBytes } from "../base/sizes.ts";
 import type { Finding } from "../ports/connector.ts";
-import { refuseNested } from "./nested.ts";
-import { placeText } from "./place.ts";
+import { refuseNested } from "../coordinator/nested.ts";
+import { placeText } from "../model/place.ts";
 
 export type PlacedFinding = Finding & { readonly place: "source" | "target" | "both" };
 

@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { GodwitError } from "../base/errors.ts";
 import type { JobSpec } from "../model/job.ts";
+import { specOf } from "../model/job-spec.ts";
 import type { OpenOptions } from "../ports/connector.ts";
 import { type GivenList, identify, refuseOtherList } from "../lane/lists.ts";
 import { parseManifest } from "../lane/manifest.ts";
 import type { JobValues, PlaceValues, SyncValues } from "./job-options.ts";
-import { refuseNested } from "./nested.ts";
-import { placeUrl } from "./place.ts";
+import { refuseNested } from "../coordinator/nested.ts";
+import { placeUrl } from "../model/place.ts";
 
 export interface JobRequest {
   readonly kind: JobSpec["kind"];
@@ -24,15 +25,14 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
   const deleting = "delete" in values && values.delete;
   if (kind !== "check") refuseNested({ source, target, deleting });
   const sourceEvidence = parseEvidence(values.sourceEvidence, source);
-  const reads = sourceEvidence.type === "store" || sourceEvidence.type === "manifest";
-  return {
+  return specOf({
     kind,
     source,
     target,
     include: values.include,
     exclude: values.exclude,
     filesFrom: values.filesFrom === null ? null : listFile(values.filesFrom),
-    compare: values.compare ?? (kind === "sync" ? "mtime" : "content"),
+    compare: values.compare,
     links: values.links,
     durability: values.durability,
     verify: values.verify,
@@ -48,14 +48,7 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
       pathStyle: values.s3PathStyle,
       profile: values.s3Profile,
     },
-    traits: {
-      kind,
-      prehash: sourceEvidence.type === "prehash",
-      reconcile: values.reconcile,
-      wholeDigest: values.fileDigest || reads,
-      publishFirst: target.startsWith("s3:"),
-    },
-  };
+  });
 }
 
 export function openOptions(jobId: string, spec: JobSpec): OpenOptions {

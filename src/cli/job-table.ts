@@ -4,7 +4,7 @@ import { visible } from "../base/visible.ts";
 import type { Job } from "../model/job.ts";
 import { formatAge } from "./duration.ts";
 import { isInterrupted, outcomeParts } from "./outcome.ts";
-import { placeText } from "./place.ts";
+import { placeText } from "../model/place.ts";
 
 export interface ListedJob {
   readonly job: Job;

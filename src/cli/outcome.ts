@@ -4,7 +4,7 @@ import { visible } from "../base/visible.ts";
 import { outcomes } from "../model/entry.ts";
 import { everyCounter, type Job, type JobStatus, listedSum, outcomeSum, unprovenEntries } from "../model/job.ts";
 import type { JobDocument } from "./json-shapes.ts";
-import { placeText } from "./place.ts";
+import { placeText } from "../model/place.ts";
 
 /** 0 complete and proven; 1 finished with exceptions; 3 interrupted and resumable; 4 the job failed. */
 export function exitCodeOf(job: Job): number {

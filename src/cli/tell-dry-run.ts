@@ -5,7 +5,7 @@ import type { JobSpec } from "../model/job.ts";
 import { markAnswered } from "./answer.ts";
 import { dryRun } from "./dry-run.ts";
 import type { DryRunDocument, NotCarried } from "./json-shapes.ts";
-import { placeText } from "./place.ts";
+import { placeText } from "../model/place.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** @returns the exit code: a list of what cannot be carried is an answer, not a failure */

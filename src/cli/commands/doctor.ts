@@ -10,7 +10,7 @@ import { addCommand } from "../command.ts";
 import { generalOptions, placeOptions } from "../job-options.ts";
 import { placeOpenOptions } from "../job-spec.ts";
 import type { DoctorDocument } from "../json-shapes.ts";
-import { placeText, placeUrl } from "../place.ts";
+import { placeText, placeUrl } from "../../model/place.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export function addDoctorCommand(program: Command, surroundings: Surroundings): void {

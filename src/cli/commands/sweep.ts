@@ -14,8 +14,8 @@ import { isResumable } from "../find-job.ts";
 import { generalOptions, option, placeOptions } from "../job-options.ts";
 import { placeOpenOptions } from "../job-spec.ts";
 import type { SweptDocument } from "../json-shapes.ts";
-import { overlaps } from "../nested.ts";
-import { placeText, placeUrl } from "../place.ts";
+import { overlaps } from "../../coordinator/nested.ts";
+import { placeText, placeUrl } from "../../model/place.ts";
 import { openStateOf } from "../state.ts";
 import type { Surroundings } from "../surroundings.ts";
 

@@ -1,7 +1,7 @@
 /** A copy into itself never ends, and `--delete` around the source destroys it: both are refused before anything runs. */
 import { realpathSync } from "node:fs";
 import { GodwitError } from "../base/errors.ts";
-import { placeText } from "./place.ts";
+import { placeText } from "../model/place.ts";
 
 export interface Places {
   readonly source: string;
@@ -11,8 +11,8 @@ export interface Places {
 
 /** @throws same_place, target_inside_source */
 export function refuseNested({ source, target, deleting }: Places): void {
-  const from = identity(source);
-  const to = identity(target);
+  const from = realPlace(source);
+  const to = realPlace(target);
   if (from === to) {
     throw new GodwitError("same_place", {
       disposition: "fatal",
@@ -38,7 +38,7 @@ export function refuseNested({ source, target, deleting }: Places): void {
 
 /** Whether one of the two lies in the other, or both are the same. */
 export function overlaps(a: string, b: string): boolean {
-  const [one, other] = [identity(a), identity(b)];
+  const [one, other] = [realPlace(a), realPlace(b)];
   return one === other || isInside(one, other) || isInside(other, one);
 }
 
@@ -47,7 +47,7 @@ function isInside(inner: string, outer: string): boolean {
 }
 
 /** What a place is once symbolic links are followed; of a path that is not there yet, as far as it is there. */
-function identity(url: string): string {
+export function realPlace(url: string): string {
   if (!url.startsWith("file://")) return url;
   // One character per byte, since names need not be UTF-8.
   const bytes = Buffer.from(new URL(url).pathname, "utf8")

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { overlaps, refuseNested } from "./nested.ts";
-import { placeUrl } from "./place.ts";
+import { placeUrl } from "../model/place.ts";
 
 let root = "";
 

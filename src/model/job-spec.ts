@@ -1,0 +1,24 @@
+import type { JobSpec } from "./job.ts";
+
+/** What somebody asks for, with the places as canonical URLs. What is null takes what is usual for its kind of job. */
+export interface JobWishes extends Omit<JobSpec, "compare" | "traits"> {
+  readonly compare: JobSpec["compare"] | null;
+}
+
+/** With what follows from the rest: how a sync compares, and the traits that decide the way of a row. */
+export function specOf(wishes: JobWishes): JobSpec {
+  const { kind, sourceEvidence, reconcile, fileDigest, target } = wishes;
+  const reads = sourceEvidence.type === "store" || sourceEvidence.type === "manifest";
+  return {
+    ...wishes,
+    compare: wishes.compare ?? (kind === "sync" ? "mtime" : "content"),
+    maxDelete: wishes.delete ? wishes.maxDelete : null,
+    traits: {
+      kind,
+      prehash: sourceEvidence.type === "prehash",
+      reconcile,
+      wholeDigest: fileDigest || reads,
+      publishFirst: target.startsWith("s3:"),
+    },
+  };
+}
