@@ -70,7 +70,7 @@ export async function listJobs(tx: Tx): Promise<readonly Job[]> {
   return jobs;
 }
 
-async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
+export async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
   return {
     id: row.id,
     spec: JSON.parse(row.spec) as JobSpec,

@@ -6,7 +6,7 @@ import type { EngineTypes, Tx } from "./schema.ts";
 
 type Migration = (tx: Tx, types: EngineTypes) => Promise<void>;
 
-const migrations: readonly Migration[] = [createTables, keepLimits, queueByTime, admitFleet];
+const migrations: readonly Migration[] = [createTables, keepLimits, queueByTime, admitFleet, admitPeople];
 
 /**
  * Brings the schema up to date, inside the transaction that it is given.
@@ -115,6 +115,27 @@ async function admitFleet(tx: Tx): Promise<void> {
   await sql`alter table jobs add column terms text not null default ${usual}`.execute(tx);
   const priority = sql.lit(priorities.indexOf(usualTerms.priority));
   await sql`alter table jobs add column priority bigint not null default ${priority}`.execute(tx);
+}
+
+/** Tokens, what was done with them, which requests made a job; and what people look for among many rows that are well. */
+async function admitPeople(tx: Tx, types: EngineTypes): Promise<void> {
+  const made = [
+    `create table tokens (id text primary key, name text not null, role text not null, secret_sha256 text not null,
+      created_at bigint not null, created_by text, expires_at bigint, revoked_at bigint)`,
+    `create table audit (id ${types.identity}, at bigint not null, request_id text not null, token_id text,
+      actor text not null, role text not null, action text not null, job_id text, detail text not null,
+      remote text not null, status bigint)`,
+    `create table submissions (owner text not null, key text not null, digest text not null, job_id text not null,
+      at bigint not null, primary key (owner, key))`,
+    `create index submissions_at on submissions (at)`,
+    `create table gates (name text primary key)`,
+    `insert into gates (name) values ('submit'), ('tokens')`,
+    `create index chunks_failed on chunks (job_id, id) where state = 'failed'`,
+    `create index verdicts_bad on verdicts (chunk_id, id) where result <> 'match'`,
+    `create index attempts_bad on attempts (job_id, id) where why <> 'done'`,
+    `create index exceptions_chunk on exceptions (chunk_id, id)`,
+  ];
+  for (const text of made) await sql.raw(text).execute(tx);
 }
 
 async function countOpenRows(tx: Tx): Promise<void> {

@@ -10,6 +10,7 @@ import type { Generated, Kysely, Selectable, Transaction } from "kysely";
 import type { ChunkKind, ChunkState, Instant, Stage } from "../model/chunk.ts";
 import type { Evidence, ReadFrom } from "../model/entry.ts";
 import type { JobStatus, Wish } from "../model/job.ts";
+import type { Role } from "../ports/access.ts";
 
 export interface JobsTable {
   id: string;
@@ -142,6 +143,45 @@ export interface WorkersTable {
   failure: string | null;
 }
 
+export interface TokensTable {
+  id: string;
+  name: string;
+  role: Role;
+  secret_sha256: string;
+  created_at: number;
+  created_by: string | null;
+  expires_at: number | null;
+  revoked_at: number | null;
+}
+
+export interface AuditTable {
+  id: Generated<number>;
+  at: number;
+  request_id: string;
+  token_id: string | null;
+  actor: string;
+  role: Role;
+  action: string;
+  job_id: string | null;
+  detail: string;
+  remote: string;
+  status: number | null;
+}
+
+export interface SubmissionsTable {
+  owner: string;
+  key: string;
+  digest: string;
+  job_id: string;
+  at: number;
+}
+
+/** Locked by whoever looks first and then writes by what is seen: one row for each such thing. */
+export interface GatesTable {
+  name: Gate;
+}
+export type Gate = "submit" | "tokens";
+
 export interface Database {
   jobs: JobsTable;
   chunks: ChunksTable;
@@ -152,6 +192,10 @@ export interface Database {
   attempts: AttemptsTable;
   exceptions: ExceptionsTable;
   workers: WorkersTable;
+  tokens: TokensTable;
+  audit: AuditTable;
+  submissions: SubmissionsTable;
+  gates: GatesTable;
   godwit_schema: { version: number };
 }
 

@@ -37,6 +37,8 @@ const planted = [
   ["store/planted.ts", "../coordinator/planted-target.ts"],
   ["report/planted.ts", "../store/planted-target.ts"],
   ["lane/planted.ts", "../cli/planted-target.ts"],
+  ["api/planted.ts", "../cli/planted-target.ts"],
+  ["api/planted.ts", "../store/planted-target.ts"],
   ["novelty/planted.ts", "../base/planted-target.ts"],
   ["base/planted.ts", "../../test/planted-target.ts"],
 ] as const;

@@ -9,7 +9,7 @@ import type { Instant, JobId } from "../../model/chunk.ts";
 import type { Store } from "../../ports/store.ts";
 import { migrate } from "../migrations.ts";
 import type { AnyKysely, Database, Engine, EngineTypes, Tx, Work } from "../schema.ts";
-import { SqlStore } from "../sql-store.ts";
+import { type State, stateOn } from "../state.ts";
 import { postgresDialect } from "./dialect.ts";
 import { isConflict, translate } from "./errors.ts";
 import { TurnSocket } from "./socket.ts";
@@ -47,6 +47,11 @@ const bytea = 17;
 
 /** @throws state_unusable, state_version, disk_full, store_busy */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  return (await openPostgresState(options)).store;
+}
+
+/** The Store and what else is kept beside it, over one pool of connections: it ends with the Store. @throws as above */
+export async function openPostgresState(options: PostgresStoreOptions): Promise<State> {
   const { url, newJobId, isAlive, now } = options;
   const where = placeOf(url);
   await migrateSchema(url, where);
@@ -57,7 +62,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     query_timeout: answerTimeoutMs,
   });
   const engine = postgresEngine(db, where, now ?? null);
-  return new SqlStore({ engine, newJobId, isAlive: isAlive ?? (() => true) });
+  return stateOn({ engine, newJobId, isAlive: isAlive ?? (() => true) });
 }
 
 /** On a connection of its own: a new index on many rows takes longer than anything else may. */

@@ -9,7 +9,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
 import { migrate } from "../migrations.ts";
 import type { AnyKysely, Database, Engine, EngineTypes, Tx, Work } from "../schema.ts";
-import { SqlStore } from "../sql-store.ts";
+import { type State, stateOn } from "../state.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { translate } from "./errors.ts";
 
@@ -40,6 +40,11 @@ const openPauseMs = 100;
 
 /** @throws state_unusable, state_version, disk_full, store_busy */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  return (await openSqliteState(options)).store;
+}
+
+/** The Store and what else is kept beside it, in one file: it ends with the Store. @throws as above */
+export async function openSqliteState(options: SqliteStoreOptions): Promise<State> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await openOnce(options);
@@ -50,7 +55,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-async function openOnce(options: SqliteStoreOptions): Promise<Store> {
+async function openOnce(options: SqliteStoreOptions): Promise<State> {
   const { path, clock, newJobId, isAlive } = options;
   let db: AnyKysely | null = null;
   try {
@@ -61,7 +66,7 @@ async function openOnce(options: SqliteStoreOptions): Promise<Store> {
       await refuseStranger(tx, path);
       await migrate(tx, types);
     });
-    return new SqlStore({ engine, newJobId, isAlive: isAlive ?? (() => true) });
+    return stateOn({ engine, newJobId, isAlive: isAlive ?? (() => true) });
   } catch (error) {
     await db?.destroy();
     throw translate(error, path);

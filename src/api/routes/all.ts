@@ -1,0 +1,46 @@
+import { openApiDocument, type OpenApiDocument } from "../openapi.ts";
+import type { Route } from "../route.ts";
+import { attemptsRoute, checkpointRoute, chunkMapRoute, chunksRoute } from "./chunks.ts";
+import { cancelRoute, changeRoute, pauseRoute, resumeRoute } from "./control.ts";
+import { eventsRoute } from "./events.ts";
+import { auditRoute, workersRoute } from "./fleet.ts";
+import { listRoute, statusRoute } from "./migrations.ts";
+import { exceptionsRoute, reportRoute } from "./proof.ts";
+import { documentRoutes, healthRoute } from "./server.ts";
+import { submitRoute } from "./submit.ts";
+import { makeTokenRoute, revokeTokenRoute, tokensRoute } from "./tokens.ts";
+
+/** In the order in which the document tells them. */
+const operations: readonly Route[] = [
+  submitRoute,
+  listRoute,
+  statusRoute,
+  eventsRoute,
+  changeRoute,
+  pauseRoute,
+  resumeRoute,
+  cancelRoute,
+  reportRoute,
+  exceptionsRoute,
+  chunksRoute,
+  chunkMapRoute,
+  attemptsRoute,
+  checkpointRoute,
+  workersRoute,
+  auditRoute,
+  tokensRoute,
+  makeTokenRoute,
+  revokeTokenRoute,
+  healthRoute,
+];
+
+export interface ApiRoutes {
+  readonly routes: readonly Route[];
+  readonly document: OpenApiDocument;
+}
+
+export function apiRoutes(version: string): ApiRoutes {
+  const routes = [...operations, ...documentRoutes(() => document)];
+  const document = openApiDocument(routes, version);
+  return { routes, document };
+}

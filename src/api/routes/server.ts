@@ -1,0 +1,61 @@
+/** What the server says of itself, to everybody: whether it can serve, and what it offers. */
+import { z } from "zod";
+import { toGodwitError } from "../../base/errors.ts";
+import type { OpenApiDocument } from "../openapi.ts";
+import { referencePage } from "../reference-page.ts";
+import { type Route, route } from "../route.ts";
+
+const health = z
+  .strictObject({
+    status: z.enum(["ok", "unavailable"]),
+    version: z.string(),
+    store: z.enum(["ok", "unavailable"]).describe("whether the store answers"),
+  })
+  .meta({ id: "Health" });
+
+const words = { method: "GET", tag: "Server", role: null, params: null, query: null, body: null } as const;
+
+export const healthRoute = route({
+  ...words,
+  id: "getHealth",
+  path: "/healthz",
+  summary: "Say whether the server can serve",
+  statuses: { 200: "It can.", 503: "The store does not answer: nothing can be served." },
+  answer: health,
+  handle: async ({ api }) => {
+    try {
+      await api.overview.jobs({ after: null, limit: 1, status: null });
+      return { body: { status: "ok", version: api.version, store: "ok" } as const };
+    } catch (error) {
+      if (toGodwitError(error).code === "internal") throw error;
+      return { status: 503, body: { status: "unavailable", version: api.version, store: "unavailable" } as const };
+    }
+  },
+});
+
+export function documentRoutes(document: () => OpenApiDocument): readonly Route[] {
+  return [
+    route({
+      ...words,
+      id: "getOpenApi",
+      path: "/openapi.json",
+      summary: "This document",
+      statuses: { 200: "OpenAPI 3.1." },
+      answer: z.record(z.string(), z.unknown()),
+      handle: async () => ({ body: document() }),
+    }),
+    route({
+      ...words,
+      id: "getDocs",
+      path: "/docs",
+      summary: "This document as a page to read",
+      media: "text/html",
+      statuses: { 200: "A page without scripts." },
+      answer: z.string(),
+      handle: async () => {
+        const { text, contentSecurityPolicy } = referencePage(document());
+        return { body: text, headers: { "content-security-policy": contentSecurityPolicy } };
+      },
+    }),
+  ];
+}
