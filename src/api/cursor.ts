@@ -21,18 +21,19 @@ export function pageQuery(limitUsual: number, limitMax: number) {
   };
 }
 
-const jobPlace = z.tuple([z.int().nonnegative(), z.string().max(100)]);
+const id = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
+const jobPlace = z.tuple([z.int().nonnegative(), id]);
 const number = z.tuple([z.int().nonnegative()]);
-const word = z.tuple([z.string().max(100)]);
+const word = z.tuple([id]);
 
-export function jobCursor({ createdAt, id }: JobPlace): string {
-  return encode([createdAt, id]);
+export function jobCursor(place: JobPlace): string {
+  return encode([place.createdAt, place.id]);
 }
 
 export function jobPlaceOf(cursor: string | undefined): JobPlace | null {
   if (cursor === undefined) return null;
-  const [createdAt, id] = decode(cursor, jobPlace);
-  return { createdAt, id };
+  const [createdAt, jobId] = decode(cursor, jobPlace);
+  return { createdAt, id: jobId };
 }
 
 export function numberCursor(value: number): string {

@@ -2,7 +2,7 @@
  * One request, from its head to its answer. In this order: is there such an operation, who asks, may they, is it well
  * formed, is it written down, then it is done. What is not well formed never reaches an operation.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { GodwitError } from "../base/errors.ts";
 import { mayActAs } from "../ports/access.ts";
@@ -51,7 +51,7 @@ export class Dispatcher {
     const match = this.#router.match(incoming.method ?? "GET", path);
     if (match.route === null) throw noRoute(path, match.methods);
     const { route } = match;
-    if (this.#options.auth === "open") refuseOtherHosts(incoming.headers.host);
+    if (this.#options.auth === "open") refuseOtherHosts(incoming.headers);
     const caller = route.role === null ? anybody : await this.#caller(incoming);
     if (route.role !== null && !mayActAs(caller.role, route.role)) {
       const error = notAllowed(route, caller);
@@ -164,14 +164,22 @@ function keyOf({ headers }: IncomingMessage): string | null {
   return typeof key === "string" ? key : null;
 }
 
-/** A page of another site, whose name leads to this machine, would come with that name. */
-function refuseOtherHosts(host: string | undefined): void {
-  if (host !== undefined && /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host)) return;
+const thisMachine = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+
+/**
+ * Without tokens, a browser on this machine could be made to ask by a page from elsewhere: under a name that leads to
+ * this machine (then `Host` has that name), or from its own address (then `Origin` has that one).
+ */
+function refuseOtherHosts({ host, origin }: IncomingHttpHeaders): void {
+  const isFromHere = origin === undefined || thisMachine.test(origin.replace(/^https?:\/\//i, ""));
+  const field = thisMachine.test(host ?? "") ? (isFromHere ? null : "header Origin") : "header Host";
+  if (field === null) return;
+  const detail = "names another host than this machine";
   throw new Refusal("request_invalid", {
     status: 421,
-    what: "header Host: names another host than this machine",
+    what: `${field}: ${detail}`,
     hint: "A server without tokens answers only to localhost and its addresses.",
-    fields: [{ field: "header Host", detail: "names another host than this machine" }],
+    fields: [{ field, detail }],
   });
 }
 

@@ -3,7 +3,13 @@
  * is cut off when it ends. It refuses to listen beyond this machine without TLS and tokens.
  */
 import { readFileSync } from "node:fs";
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { GodwitError } from "../base/errors.ts";
@@ -135,7 +141,7 @@ class Serving {
       this.#underWay.add(served);
       void served.finally(() => this.#underWay.delete(served));
     });
-    server.on("clientError", (_, socket) => refuseRaw(socket as Socket));
+    server.on("clientError", (error, socket) => refuseRaw(error, socket as Socket));
   }
 
   async close(): Promise<void> {
@@ -163,6 +169,8 @@ class Serving {
       const answer = await this.#dispatcher.answer({ incoming, requestId, signal });
       await writeAnswer(outgoing, answer);
     } catch (error) {
+      // Whoever has gone before the request was whole hears nothing, and nothing has failed here.
+      if (incoming.destroyed && !incoming.complete) return;
       const problem = problemAnswer(error, requestId);
       if (problem.status >= 500) this.#options.onError?.(error, requestId);
       await writeProblem(outgoing, problem);
@@ -188,18 +196,19 @@ function apiOf(options: ListenOptions): Api {
 }
 
 /** What is no HTTP, or takes too long to become one, has no request to be answered. */
-function refuseRaw(socket: Socket): void {
+function refuseRaw(error: Error, socket: Socket): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const { body } = problemAnswer(
-    new Refusal("request_invalid", { status: 400, what: "this is no HTTP request", hint: "Speak HTTP/1.1." }),
-    "",
-  );
+  const isLate = "code" in error && error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+  const why = isLate
+    ? { status: 408, what: "the request did not arrive in time", hint: "Send it again, without pauses." }
+    : { status: 400, what: "this is no HTTP request", hint: "Speak HTTP/1.1." };
+  const { body } = problemAnswer(new Refusal("request_invalid", why), "");
   const text = JSON.stringify(body);
   const head = `content-type: ${problemMedia}\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close`;
-  socket.end(`HTTP/1.1 400 Bad Request\r\n${head}\r\n\r\n${text}`);
+  socket.end(`HTTP/1.1 ${why.status} ${STATUS_CODES[why.status] ?? ""}\r\n${head}\r\n\r\n${text}`);
 }
 
 function ends(): Refusal {

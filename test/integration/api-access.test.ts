@@ -9,7 +9,7 @@ import { listen } from "../../src/api/server.ts";
 import { makeToken } from "../../src/api/tokens.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
-import { apiPlace, noLists, openState } from "./api-place.ts";
+import { apiPlace, noLists, openState, type Told } from "./api-place.ts";
 
 const someJob = "/migrations/20260101-000000-abcd";
 
@@ -194,6 +194,11 @@ test("a server without tokens serves this machine, by its own names alone", asyn
       asked.end();
     });
   expect(await Promise.all(["localhost", "127.0.0.1:80", "[::1]:9"].map(ask))).toEqual([200, 200, 200]);
+  const fromPage = (origin: string): Promise<Told> =>
+    place.ask("POST", "/migrations/none/cancel", { token: null, headers: { origin } });
+  expect((await fromPage("https://evil.example.org")).status).toBe(421);
+  expect((await fromPage("null")).status).toBe(421);
+  expect((await fromPage(place.server.address)).status).toBe(404);
   expect(await Promise.all(["evil.example.org", "localhost.example.org", "127.0.0.1.example.org"].map(ask))).toEqual([
     421, 421, 421,
   ]);

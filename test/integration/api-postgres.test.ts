@@ -27,6 +27,18 @@ describeOnPostgres("the API", (postgres) => {
     expect(new Set(answers.map((answer) => answer.body["job_id"])).size).toBe(1);
   });
 
+  test("a cursor that no server has made is refused, also one with what this store cannot hold", async () => {
+    const state = await openState();
+    await using _ = state.store;
+    const place = await apiPlace({ state });
+    for (const value of [["\u0000"], [1, "\u0000"], [-1], [2 ** 60], "x", [], null]) {
+      const cursor = Buffer.from(JSON.stringify(value)).toString("base64url");
+      for (const list of ["/tokens", "/audit", "/migrations"])
+        expect((await place.ask("GET", `${list}?cursor=${cursor}`, { token: place.tokens.admin })).status).toBe(422);
+    }
+    expect(place.errors).toEqual([]);
+  });
+
   test("every page of a job says the same as on one machine, and a store that is down is named", async () => {
     const state = await openState();
     await using _ = state.store;
