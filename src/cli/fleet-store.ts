@@ -1,12 +1,12 @@
-/** The Store of a fleet's processes: PostgreSQL where one is named, else a file of this machine. */
+/** What a fleet's processes keep: on PostgreSQL where one is named, else in a file of this machine. */
 import { join } from "node:path";
 import { z } from "zod";
 import { GodwitError } from "../base/errors.ts";
 import { systemClock } from "../platform/clock.ts";
-import type { Store } from "../ports/store.ts";
 import { jobIds } from "../store/job-id.ts";
-import { openPostgresStore } from "../store/postgres/open.ts";
-import { openSqliteStore } from "../store/sqlite/open.ts";
+import { openPostgresState } from "../store/postgres/open.ts";
+import { openSqliteState } from "../store/sqlite/open.ts";
+import type { State } from "../store/state.ts";
 import { option } from "./job-options.ts";
 import { madeStateDirectory, ownerIsAlive } from "./state.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -16,9 +16,6 @@ export const storeOption = option(
   "postgres://user@host:port/database (default: GODWIT_STORE); a password belongs into PGPASSWORD or ~/.pgpass",
   z.string().nullable().default(null),
 );
-
-/** Beside what lanes claim and record at the same time: heartbeats, the look at the jobs, checkpoints. */
-const ownConnections = 3;
 
 /** @returns null where none is named. @throws usage */
 export function storeUrl(typed: string | null): string | null {
@@ -32,21 +29,19 @@ export function storeUrl(typed: string | null): string | null {
   });
 }
 
-export async function openFleetStore(
-  url: string,
-  lanes: number,
-  { wrapStore }: Pick<Surroundings, "wrapStore">,
-): Promise<Store> {
-  const newJobId = jobIds(Math.random);
-  return wrapStore(await openPostgresStore({ url, connectionsMax: lanes + ownConnections, newJobId }));
+type Wrap = Pick<Surroundings, "wrapStore">;
+
+export async function openFleetState(url: string, connectionsMax: number, wrap: Wrap): Promise<State> {
+  return wrapped(await openPostgresState({ url, connectionsMax, newJobId: jobIds(Math.random) }), wrap);
 }
 
 /** Of its own, beside the state of the commands that run jobs themselves: those are not to be led twice. */
-export async function openServerState(
-  state: string | null,
-  { wrapStore }: Pick<Surroundings, "wrapStore">,
-): Promise<Store> {
+export async function openServerState(state: string | null, wrap: Wrap): Promise<State> {
   const path = join(madeStateDirectory(state), "server.db");
   const newJobId = jobIds(Math.random);
-  return wrapStore(await openSqliteStore({ path, clock: systemClock, isAlive: ownerIsAlive, newJobId }));
+  return wrapped(await openSqliteState({ path, clock: systemClock, isAlive: ownerIsAlive, newJobId }), wrap);
+}
+
+function wrapped(state: State, { wrapStore }: Wrap): State {
+  return { ...state, store: wrapStore(state.store) };
 }

@@ -11,11 +11,11 @@ const count = z.coerce.number().int().nonnegative();
 
 /** One entry per option: its flags, its help, and the shape of its value. */
 export const jobOptions = {
-  include: repeated(
+  include: repeatedOption(
     "--include <glob>",
     "only what matches (a directory matches with all that is in it); may be given again",
   ),
-  exclude: repeated("--exclude <glob>", "leave out what matches; wins over --include; may be given again"),
+  exclude: repeatedOption("--exclude <glob>", "leave out what matches; wins over --include; may be given again"),
   filesFrom: option(
     "--files-from <file>",
     "only the paths that stand in this file, one a line",
@@ -128,7 +128,7 @@ export function option<S extends z.ZodType>(flags: string, help: string, schema:
 }
 
 /** Not commander's variadic options: those would swallow the arguments that follow. */
-function repeated(flags: string, help: string): OptionSpec<z.ZodDefault<z.ZodArray<z.ZodString>>> {
+export function repeatedOption(flags: string, help: string): OptionSpec<z.ZodDefault<z.ZodArray<z.ZodString>>> {
   return { flags, help, schema: z.array(z.string()).default([]), repeats: true };
 }
 

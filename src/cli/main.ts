@@ -23,6 +23,7 @@ const usageCodes = new Set<string>([
   "job_locked",
   "job_state",
   "key_invalid",
+  "listen_refused",
 ]);
 const resumableCodes = new Set<string>(["interrupted", "disk_full"]);
 const findingCodes = new Set<string>(["report_altered", "report_signer", "report_invalid"]);

@@ -71,7 +71,7 @@ export async function openFleet(url: string, env: Readonly<Record<string, string
     url,
     store,
     worker: (lanes, through = url) => start(["worker", "--store", through, "--lanes", String(lanes)]),
-    coordinator: (through = url) => start(["serve", "--store", through]),
+    coordinator: (through = url) => start(["serve", "--store", through, "--listen", "127.0.0.1:0", "--without-tokens"]),
     submit: (source, target, { typed = {}, terms } = {}) => store.createJob(specOf(source, target, typed), terms),
     until: async ({ id }, status, timeoutMs = 60_000) => {
       let job: Job | null = null;

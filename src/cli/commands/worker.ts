@@ -4,12 +4,15 @@ import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
 import { openLog } from "../../platform/log.ts";
 import { addCommand } from "../command.ts";
-import { openFleetStore, storeOption, storeUrl } from "../fleet-store.ts";
+import { openFleetState, storeOption, storeUrl } from "../fleet-store.ts";
 import { option } from "../job-options.ts";
 import { usualLanes } from "../lanes.ts";
 import { runWorker } from "../run-worker.ts";
 import { processOwner } from "../state.ts";
 import type { Surroundings } from "../surroundings.ts";
+
+/** Beside what lanes claim and record at the same time: heartbeats and the look at the jobs. */
+const ownConnections = 3;
 
 export const lanesOption = option(
   "--lanes <n>",
@@ -34,7 +37,7 @@ export function addWorkerCommand(program: Command, surroundings: Surroundings, v
         const lanes = values.lanes ?? usualLanes();
         using interrupt = surroundings.onInterrupt();
         const log = openLog(surroundings.stderr, { role: "worker", worker: processOwner() });
-        await using store = await openFleetStore(url, lanes, surroundings);
+        await using store = (await openFleetState(url, lanes + ownConnections, surroundings)).store;
         await runWorker({ store, lanes, version, log, signal: interrupt.signal });
         return 0;
       },

@@ -1,0 +1,106 @@
+/** The API of `serve`: whom it serves and from where, by its options, and the first token. */
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { firstAdminToken } from "../api/tokens.ts";
+import { type ApiServer, listen } from "../api/server.ts";
+import { GodwitError, toGodwitError } from "../base/errors.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { State } from "../store/state.ts";
+import { discardStaged } from "./discard.ts";
+import { option, repeatedOption, type Values } from "./job-options.ts";
+
+export const apiOptions = {
+  listen: option(
+    "--listen <host:port>",
+    "where the API listens; beyond this machine only with TLS (default: 127.0.0.1:7340)",
+    z.string().default("127.0.0.1:7340"),
+  ),
+  tlsCert: option("--tls-cert <file>", "a certificate with its chain, in PEM", z.string().nullable().default(null)),
+  tlsKey: option("--tls-key <file>", "its key, in PEM", z.string().nullable().default(null)),
+  withoutTokens: option(
+    "--without-tokens",
+    "ask for no token: whoever reaches this machine's own address is an admin",
+    z.boolean().default(false),
+  ),
+  allowSource: repeatedOption("--allow-source <place>", "only sources in there, a path or URL; may be given again"),
+  allowTarget: repeatedOption("--allow-target <place>", "only targets in there, a path or URL; may be given again"),
+} as const;
+
+export interface RunApiOptions {
+  readonly state: State;
+  readonly values: Values<typeof apiOptions>;
+  readonly version: string;
+  readonly log: Log;
+  /** Is told the first admin's token, once. */
+  readonly tell: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const bytes = (count: number): Uint8Array => randomBytes(count);
+
+/** @throws listen_refused, usage */
+export async function startApi({ state, values, version, log, tell, signal }: RunApiOptions): Promise<ApiServer> {
+  const { store, access, overview } = state;
+  const { host, port } = hostAndPort(values.listen);
+  const server = await listen({
+    store,
+    access,
+    overview,
+    clock: systemClock,
+    randomBytes: bytes,
+    version,
+    host,
+    port,
+    tls: tlsOf(values),
+    auth: values.withoutTokens ? "open" : "tokens",
+    allowLists: { sources: listOf(values.allowSource), targets: listOf(values.allowTarget), s3Endpoints: null },
+    onCancelled: (jobId) => void discardCancelled(state, jobId, { log, signal }),
+    onError: (error, requestId) =>
+      log.error("a request failed", { request_id: requestId, error: toGodwitError(error).toJSON() }),
+  });
+  log.info("the API listens", { address: server.address });
+  const token = values.withoutTokens ? null : await firstAdminToken(access, bytes);
+  if (token !== null) tell(`first admin token, told once: ${token}`);
+  return server;
+}
+
+/** Nobody leads it: what it has staged is removed here. */
+async function discardCancelled(
+  { store }: State,
+  jobId: string,
+  { log, signal }: Pick<RunApiOptions, "log" | "signal">,
+): Promise<void> {
+  try {
+    const job = await store.job(jobId);
+    if (job !== null) await discardStaged(store, job, signal);
+  } catch (error) {
+    log.warn("what the job had staged cannot be removed now", { job_id: jobId, error: toGodwitError(error).toJSON() });
+  }
+}
+
+function hostAndPort(typed: string): { readonly host: string; readonly port: number } {
+  const parts = /^(?:\[(?<six>[0-9a-f:]+)\]|(?<name>[^:[\]]+)):(?<port>\d{1,5})$/i.exec(typed)?.groups;
+  const port = Number(parts?.["port"]);
+  const host = parts?.["six"] ?? parts?.["name"];
+  if (host !== undefined && port <= 65_535) return { host, port };
+  throw new GodwitError("usage", {
+    disposition: "fatal",
+    what: `--listen takes host:port, not ${typed}`,
+    hint: "Such as 127.0.0.1:7340, [::1]:7340 or 0.0.0.0:443. Port 0 takes a free one.",
+  });
+}
+
+function tlsOf({ tlsCert, tlsKey }: Values<typeof apiOptions>): { certFile: string; keyFile: string } | null {
+  if (tlsCert === null && tlsKey === null) return null;
+  if (tlsCert !== null && tlsKey !== null) return { certFile: tlsCert, keyFile: tlsKey };
+  throw new GodwitError("usage", {
+    disposition: "fatal",
+    what: "--tls-cert and --tls-key belong together",
+    hint: "Give both, or neither to listen on this machine alone.",
+  });
+}
+
+function listOf(places: readonly string[]): readonly string[] | null {
+  return places.length === 0 ? null : places;
+}
