@@ -6,7 +6,14 @@ import type { EngineTypes, Tx } from "./schema.ts";
 
 type Migration = (tx: Tx, types: EngineTypes) => Promise<void>;
 
-const migrations: readonly Migration[] = [createTables, keepLimits, queueByTime, admitFleet, admitPeople];
+const migrations: readonly Migration[] = [
+  createTables,
+  keepLimits,
+  queueByTime,
+  admitFleet,
+  admitPeople,
+  budgetSources,
+];
 
 /**
  * Brings the schema up to date, inside the transaction that it is given.
@@ -155,4 +162,24 @@ async function countOpenRows(tx: Tx): Promise<void> {
       .where("id", "=", jobId)
       .execute();
   }
+}
+
+/** What may be read of sources, and who has which share of it. */
+async function budgetSources(tx: Tx, types: EngineTypes): Promise<void> {
+  await sql`create table sources (id text primary key, location text not null, production bigint not null,
+    stated_peak bigint, byte_limit bigint, timetable text, thresholds text not null, throttle text not null,
+    slow_downs bigint not null, slow_downs_seen bigint not null, noted_cap bigint, noted_at bigint not null,
+    created_at bigint not null, updated_at bigint not null)`.execute(tx);
+  await sql`create table grants (job_id text not null, worker text not null, source_id text, priority text not null,
+    job_limit bigint, wants bigint, lanes_wanted bigint not null, bytes_per_second bigint, lanes bigint,
+    expires_at bigint not null, held bigint, held_until bigint not null, lanes_held bigint not null,
+    latency_us bigint, primary key (job_id, worker))`.execute(tx);
+  await sql`create index grants_source on grants (source_id)`.execute(tx);
+  await sql
+    .raw(
+      `create table budget_history (id ${types.counter}, source_id text not null, at bigint not null, cap bigint,
+       granted bigint, lanes_allowed bigint, workers bigint not null, is_sample bigint not null, why text not null)`,
+    )
+    .execute(tx);
+  await sql`create index budget_history_source on budget_history (source_id, id)`.execute(tx);
 }

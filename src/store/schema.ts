@@ -11,6 +11,7 @@ import type { ChunkKind, ChunkState, Instant, Stage } from "../model/chunk.ts";
 import type { Evidence, ReadFrom } from "../model/entry.ts";
 import type { JobStatus, Wish } from "../model/job.ts";
 import type { Role } from "../ports/access.ts";
+import type { Priority } from "../model/shares.ts";
 
 export interface JobsTable {
   id: string;
@@ -182,6 +183,61 @@ export interface GatesTable {
 }
 export type Gate = "submit" | "tokens";
 
+export interface SourcesTable {
+  id: string;
+  location: string;
+  production: number;
+  stated_peak: number | null;
+  byte_limit: number | null;
+  /** A `Timetable`, or null. */
+  timetable: string | null;
+  /** A list of `Threshold`. */
+  thresholds: string;
+  /** A `ThrottleState`. */
+  throttle: string;
+  /** Answers that asked to slow down, ever; and how many of them the throttle has seen. */
+  slow_downs: number;
+  slow_downs_seen: number;
+  /** The cap of the last row of the history, and when that was; 0: never. */
+  noted_cap: number | null;
+  noted_at: number;
+  created_at: number;
+  updated_at: number;
+}
+
+/** One for each worker and job; those that have expired are removed now and then. Null bytes: no limit. */
+export interface GrantsTable {
+  job_id: string;
+  worker: string;
+  source_id: string | null;
+  priority: Priority;
+  job_limit: number | null;
+  wants: number | null;
+  lanes_wanted: number;
+  bytes_per_second: number | null;
+  lanes: number | null;
+  expires_at: number;
+  /** What the worker kept to when it asked: it may do so until then, since the answer may be lost. */
+  held: number | null;
+  held_until: number;
+  lanes_held: number;
+  /** The 95th percentile of its reads, in microseconds. */
+  latency_us: number | null;
+}
+
+export interface BudgetHistoryTable {
+  id: Generated<number>;
+  source_id: string;
+  at: number;
+  cap: number | null;
+  granted: number | null;
+  lanes_allowed: number | null;
+  workers: number;
+  /** A sample of its minute, to be forgotten sooner than a change. */
+  is_sample: number;
+  why: string;
+}
+
 export interface Database {
   jobs: JobsTable;
   chunks: ChunksTable;
@@ -196,12 +252,17 @@ export interface Database {
   audit: AuditTable;
   submissions: SubmissionsTable;
   gates: GatesTable;
+  sources: SourcesTable;
+  grants: GrantsTable;
+  budget_history: BudgetHistoryTable;
   godwit_schema: { version: number };
 }
 
 export type Tx = Transaction<Database>;
 export type ChunkRow = Selectable<ChunksTable>;
 export type JobRow = Selectable<JobsTable>;
+export type SourceRow = Selectable<SourcesTable>;
+export type GrantRow = Selectable<GrantsTable>;
 
 /** One transaction. Where an engine lets writers meet, it may be begun again from its start: it changes nothing but rows. */
 export type Work<T> = (tx: Tx, now: Instant) => Promise<T>;

@@ -6,8 +6,9 @@ import { describe, expect, test } from "vitest";
 import type { JobId } from "../../src/model/chunk.ts";
 import { unexplained } from "../../src/model/job.ts";
 import type { Task } from "../../src/model/task.ts";
-import type { Store } from "../../src/ports/store.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
+import type { BudgetedStore } from "./budgeted-store.ts";
+import { budgetContract, budgetParallelContract } from "./budget-contract.ts";
 import { storeDeletionContract } from "./store-deletion-contract.ts";
 import { storeFleetContract } from "./store-fleet-contract.ts";
 import { storeFlowContract } from "./store-flow-contract.ts";
@@ -33,13 +34,13 @@ export interface OpenOptions {
   readonly newJobId: () => JobId;
   readonly isAlive?: (owner: string) => boolean;
 }
-export type OpenStore = (directory: string, options: OpenOptions) => Promise<Store>;
+export type OpenStore = (directory: string, options: OpenOptions) => Promise<BudgetedStore>;
 
 export interface Rig {
-  readonly store: Store;
+  readonly store: BudgetedStore;
   readonly clock: ManualClock;
   /** The same state, opened once more. */
-  readonly again: (isAlive?: (owner: string) => boolean) => Promise<Store>;
+  readonly again: (isAlive?: (owner: string) => boolean) => Promise<BudgetedStore>;
 }
 
 async function rig(open: OpenStore): Promise<Rig> {
@@ -47,7 +48,7 @@ async function rig(open: OpenStore): Promise<Rig> {
   const clock = new ManualClock();
   let jobs = 0;
   const newJobId = (): string => `job-${(jobs += 1)}`;
-  const again = (isAlive?: (owner: string) => boolean): Promise<Store> =>
+  const again = (isAlive?: (owner: string) => boolean): Promise<BudgetedStore> =>
     open(directory, { clock, newJobId, ...(isAlive !== undefined && { isAlive }) });
   return { store: await again(), clock, again };
 }
@@ -75,6 +76,10 @@ export function storeContract(name: string, open: OpenStore, isShared: boolean):
     });
     describe("deletions", () => {
       storeDeletionContract(() => rig(open));
+    });
+    describe("the budget", () => {
+      budgetContract(() => rig(open));
+      if (isShared) budgetParallelContract(() => rig(open));
     });
     if (isShared) storeParallelContract(() => rig(open));
   });

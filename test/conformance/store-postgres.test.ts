@@ -1,5 +1,6 @@
-import { openPostgresStore } from "../../src/store/postgres/open.ts";
+import { openPostgresState } from "../../src/store/postgres/open.ts";
 import { describeOnPostgres } from "../testbed/suites.ts";
+import { budgeted } from "./budgeted-store.ts";
 import { storeContract } from "./store-contract.ts";
 
 describeOnPostgres("fleet", (postgres) => {
@@ -12,7 +13,9 @@ describeOnPostgres("fleet", (postgres) => {
   storeContract(
     "postgres",
     async (directory, { clock, ...options }) =>
-      openPostgresStore({ url: await urlOf(directory), connectionsMax: 2, now: () => clock.now(), ...options }),
+      budgeted(
+        await openPostgresState({ url: await urlOf(directory), connectionsMax: 2, now: () => clock.now(), ...options }),
+      ),
     true,
   );
 });

@@ -1,9 +1,11 @@
 import { join } from "node:path";
-import { openSqliteStore } from "../../src/store/sqlite/open.ts";
+import { openSqliteState } from "../../src/store/sqlite/open.ts";
+import { budgeted } from "./budgeted-store.ts";
 import { storeContract } from "./store-contract.ts";
 
 storeContract(
   "sqlite",
-  (directory, options) => openSqliteStore({ path: join(directory, "state", "godwit.db"), ...options }),
+  async (directory, options) =>
+    budgeted(await openSqliteState({ path: join(directory, "state", "godwit.db"), ...options })),
   false,
 );
