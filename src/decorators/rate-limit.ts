@@ -1,69 +1,271 @@
 /**
- * A read limit that several threads share. It keeps one number, the moment at which the next byte may be read (the
- * generic cell rate algorithm, ITU-T I.371): taking bytes moves it on, and whoever took them sleeps until it is past.
- * No lane owns a share, so that one busy lane may use the whole limit.
+ * A read limit that several threads share. It counts in bytes: what may have been read by now grows with time (never
+ * past the end of a grant), and whoever wants to read books a place behind those before it, and waits until its place is
+ * reached. No lane owns a share, so that one busy lane may use the whole limit. Places are bytes, not moments: when the
+ * limit changes, they are reached sooner or later, and nothing is booked anew.
+ *
+ * What is not used in time is lost: whoever comes late by more than `lateMs` books again. So a process that stalled reads
+ * no faster afterwards, and any second holds at most `1 s + lateMs` worth of the limit and one read.
  */
+import { Bell } from "../base/bell.ts";
+import { ReadLatency } from "../model/read-latency.ts";
+import type { GateUsage, ReadGate } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ReadBudget, Source } from "../ports/source.ts";
+import type { PlanPage, ReadBudget, Source } from "../ports/source.ts";
 
-/** Unused time that may be caught up: small, so that a pause does not become a burst. */
-const burstMs = 10;
-const microsecondsPerMs = 1_000;
+const lateMs = 30;
+/** A wait that is longer hears of a changed limit while it lasts; a shorter one finds out at its end. */
+const deafMsMax = 50;
+/** Timers cannot be set for longer than some weeks. */
+const waitMsMax = 3_600_000;
 
-export class SharedLimit {
-  static readonly byteLength = 2 * BigInt64Array.BYTES_PER_ELEMENT;
+const modes = { free: 0n, limited: 1n, closed: 2n } as const;
+/** `round` is odd while the others are written. `since` is -1 until somebody who knows the time looks; `until` 0: no end. */
+const cell = {
+  round: 0,
+  mode: 1,
+  rate: 2,
+  base: 3,
+  since: 4,
+  until: 5,
+  booked: 6,
+  read: 7,
+  waited: 8,
+  waiting: 9,
+} as const;
+const cellCount = 10;
+
+interface State {
+  readonly isClosed: boolean;
+  readonly isFree: boolean;
+  readonly bytesPerSecond: number;
+  /** How far places are reached. */
+  readonly reached: number;
+}
+
+/** Read by any thread; set by one alone. */
+export class SharedLimit implements ReadGate {
+  static readonly byteLength =
+    cellCount * BigInt64Array.BYTES_PER_ELEMENT + Int32Array.BYTES_PER_ELEMENT + ReadLatency.byteLength;
+  /** How long reads took. */
+  readonly latency: ReadLatency;
   readonly #cells: BigInt64Array;
+  /** Counts changes, for those who wait in other threads; those of this thread hear the bell. */
+  readonly #changes: Int32Array;
+  readonly #bell = new Bell();
 
-  /** @param buffer shared memory of `byteLength`; cell 0 is the limit in bytes per second (0: none), cell 1 the moment */
+  /** @param buffer shared memory of `byteLength`; of zeros: no limit */
   constructor(buffer: SharedArrayBuffer) {
-    this.#cells = new BigInt64Array(buffer);
+    this.#cells = new BigInt64Array(buffer, 0, cellCount);
+    this.#changes = new Int32Array(buffer, this.#cells.byteLength, 1);
+    this.latency = new ReadLatency(buffer, this.#cells.byteLength + this.#changes.byteLength);
   }
 
+  /** For as long as the process lives; 0: no limit. */
   set bytesPerSecond(limit: number) {
-    Atomics.store(this.#cells, 0, BigInt(Math.round(limit)));
+    this.#write(limit === 0 ? modes.free : modes.limited, {
+      rate: limit,
+      since: -1n,
+      until: 0n,
+      base: this.#at("booked"),
+    });
   }
 
   get bytesPerSecond(): number {
-    return Number(Atomics.load(this.#cells, 0));
+    return Number(this.#at("rate"));
   }
 
-  /** Books the bytes and returns how long to wait before they are asked for, in milliseconds. */
-  take(bytes: number, nowMs: number): number {
-    const limit = this.bytesPerSecond;
-    if (limit === 0) return 0;
-    const now = BigInt(Math.round(nowMs * microsecondsPerMs));
-    const earliest = now - BigInt(burstMs * microsecondsPerMs);
-    const costs = BigInt(Math.ceil((bytes * 1_000_000) / limit));
-    for (;;) {
-      const seen = Atomics.load(this.#cells, 1);
-      const next = (seen > earliest ? seen : earliest) + costs;
-      if (Atomics.compareExchange(this.#cells, 1, seen, next) !== seen) continue;
-      return next > now ? Number(next - now) / microsecondsPerMs : 0;
+  open(bytesPerSecond: number | null, untilMs: number, nowMs: number): void {
+    const mode = bytesPerSecond === null ? modes.free : bytesPerSecond === 0 ? modes.closed : modes.limited;
+    // What is known of the rate outlasts a time without one: it says how small a read should be.
+    const rate = mode === modes.closed ? this.bytesPerSecond : (bytesPerSecond ?? 0);
+    this.#write(mode, {
+      rate,
+      since: micros(nowMs),
+      until: BigInt(Math.max(1, Math.round(untilMs * 1_000))),
+      base: this.#reachedAt(nowMs),
+    });
+  }
+
+  close(nowMs: number): void {
+    this.open(0, 0, nowMs);
+  }
+
+  holds(nowMs: number): number | null {
+    const { isClosed, isFree, bytesPerSecond } = this.#look(nowMs);
+    return isClosed ? 0 : isFree ? null : bytesPerSecond;
+  }
+
+  takeUsage(): GateUsage {
+    const take = (name: "read" | "waited"): number => Number(Atomics.exchange(this.#cells, cell[name], 0n));
+    return { bytes: take("read"), waitedBytes: take("waited"), waiting: Number(this.#at("waiting")) };
+  }
+
+  takeP95Ms(): number | null {
+    return this.latency.takeP95Ms();
+  }
+
+  /** @returns whether the bytes may be read at once; then they are booked */
+  passes(bytes: number, nowMs: number): boolean {
+    const state = this.#look(nowMs);
+    if (state.isClosed) return false;
+    if (state.isFree) {
+      this.#count(bytes, false);
+      return true;
     }
+    const seen = this.#at("booked");
+    const end = behind(state, seen) + BigInt(bytes);
+    if (end > state.reached || Atomics.compareExchange(this.#cells, cell.booked, seen, end) !== seen) return false;
+    this.#count(bytes, false);
+    return true;
+  }
+
+  /** Books the bytes and waits until they may be read. Rejects with the signal's reason. */
+  async wait(bytes: number, clock: Clock, signal: AbortSignal): Promise<void> {
+    Atomics.add(this.#cells, cell.waiting, 1n);
+    try {
+      await this.#wait(bytes, clock, signal);
+    } finally {
+      Atomics.sub(this.#cells, cell.waiting, 1n);
+    }
+    this.#count(bytes, true);
+  }
+
+  async #wait(bytes: number, clock: Clock, signal: AbortSignal): Promise<void> {
+    let place: bigint | null = null;
+    for (;;) {
+      signal.throwIfAborted();
+      const heard = { changes: Atomics.load(this.#changes, 0), rings: this.#bell.rings };
+      const state = this.#look(clock.monotonicMs());
+      if (state.isClosed) {
+        await this.#changed(heard, waitMsMax, clock, signal);
+        continue;
+      }
+      if (state.isFree) return;
+      if (place === null || isLate(state, place)) place = this.#book(state, bytes);
+      const missing = Number(place) - state.reached;
+      if (missing <= 0) return;
+      await this.#changed(heard, (missing * 1_000) / state.bytesPerSecond, clock, signal);
+    }
+  }
+
+  #book(state: State, bytes: number): bigint {
+    for (;;) {
+      const seen = this.#at("booked");
+      const end = behind(state, seen) + BigInt(bytes);
+      if (Atomics.compareExchange(this.#cells, cell.booked, seen, end) === seen) return end;
+    }
+  }
+
+  #count(bytes: number, hasWaited: boolean): void {
+    Atomics.add(this.#cells, cell.read, BigInt(bytes));
+    if (hasWaited) Atomics.add(this.#cells, cell.waited, BigInt(bytes));
+  }
+
+  /** Returns after that time; sooner when the limit has changed since `heard`, unless the time is short. */
+  async #changed(
+    heard: { changes: number; rings: number },
+    ms: number,
+    clock: Clock,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (ms <= deafMsMax) return clock.sleep(ms, signal);
+    const over = new AbortController();
+    const until = AbortSignal.any([signal, over.signal]);
+    const elsewhere = Atomics.waitAsync(this.#changes, 0, heard.changes);
+    if (!elsewhere.async) return;
+    const timer = clock.sleep(Math.min(ms, waitMsMax), until);
+    try {
+      await Promise.race([timer, elsewhere.value, this.#bell.wait(heard.rings, until)]);
+    } finally {
+      over.abort();
+      await timer.catch(() => undefined);
+    }
+  }
+
+  /** All of it, or nothing of it: whoever looks meanwhile looks again. */
+  #write(mode: bigint, values: { rate: number; since: bigint; until: bigint; base: bigint }): void {
+    const store = (name: keyof typeof cell, value: bigint): void => void Atomics.store(this.#cells, cell[name], value);
+    Atomics.add(this.#cells, cell.round, 1n);
+    store("mode", mode);
+    store("rate", BigInt(Math.round(values.rate)));
+    store("base", values.base);
+    store("since", values.since);
+    store("until", values.until);
+    Atomics.add(this.#cells, cell.round, 1n);
+    Atomics.add(this.#changes, 0, 1);
+    Atomics.notify(this.#changes, 0);
+    this.#bell.ring();
+  }
+
+  #reachedAt(nowMs: number): bigint {
+    const { isFree, reached } = this.#look(nowMs);
+    return isFree ? this.#at("booked") : BigInt(reached);
+  }
+
+  #look(nowMs: number): State {
+    const now = micros(nowMs);
+    for (;;) {
+      const round = this.#at("round");
+      const mode = this.#at("mode");
+      const [rate, base, until] = [Number(this.#at("rate")), Number(this.#at("base")), this.#at("until")];
+      const since = this.#since(now);
+      if (round % 2n === 1n || this.#at("round") !== round) continue;
+      const isOver = until !== 0n && now >= until;
+      const grownUs = Math.max(0, Number((isOver ? until : now) - since));
+      const grown = mode === modes.limited ? Math.floor((rate * grownUs) / 1_000_000) : 0;
+      return {
+        isClosed: mode === modes.closed || isOver,
+        isFree: mode === modes.free,
+        bytesPerSecond: rate,
+        reached: base + grown,
+      };
+    }
+  }
+
+  #since(now: bigint): bigint {
+    const since = this.#at("since");
+    if (since !== -1n) return since;
+    const first = Atomics.compareExchange(this.#cells, cell.since, since, now);
+    return first === since ? now : first;
+  }
+
+  #at(name: keyof typeof cell): bigint {
+    return Atomics.load(this.#cells, cell[name]);
   }
 }
 
-/** A step takes about so long, so that the rate holds over any second. */
-const stepMs = 250;
-const stepBytesMin = 256 * 1024;
+/** Where the next place begins: behind those that are booked, and not in what is lost already. */
+function behind({ reached, bytesPerSecond }: State, booked: bigint): bigint {
+  const earliest = BigInt(reached - Math.floor((bytesPerSecond * lateMs) / 1_000));
+  return booked > earliest ? booked : earliest;
+}
 
-/** The same source, read no faster than the shared limit. What is read ahead is booked ahead. */
+function isLate({ reached, bytesPerSecond }: State, place: bigint): boolean {
+  return Number(place) < reached - Math.floor((bytesPerSecond * lateMs) / 1_000);
+}
+
+function micros(ms: number): bigint {
+  return BigInt(Math.round(ms * 1_000));
+}
+
+/** A read is a hundredth of a second's worth, so that the rate holds over any second. */
+const stepMs = 10;
+const stepBytesMin = 16 * 1024;
+
+/** What an entry costs that is listed: a directory's block, or an object's part of a page, and what is looked up for it. */
+const listedEntryBytes = 4_096;
+
+/**
+ * The same source, read no faster than the shared limit. What is read ahead is booked ahead, one read of a lane behind
+ * the other. A page of a listing is paid for before the next one is asked for.
+ */
 export function limitReads(source: Source, limit: SharedLimit, clock: Clock): Source {
-  const budget: ReadBudget = {
-    book: (bytes, signal) => {
-      const waitMs = limit.take(bytes, clock.monotonicMs());
-      return waitMs > 0 ? clock.sleep(waitMs, signal) : null;
-    },
-    stepBytes: (mostBytes) => {
-      const { bytesPerSecond } = limit;
-      if (bytesPerSecond === 0) return mostBytes;
-      return Math.min(mostBytes, Math.max(stepBytesMin, Math.round((bytesPerSecond * stepMs) / 1_000)));
-    },
-  };
+  const budget = new LaneBudget(limit, clock);
   return {
     location: source.location,
     keepsDirectories: source.keepsDirectories,
-    plan: (after, signal) => source.plan(after, signal),
+    plan: (after, signal) => limitListing(source.plan(after, signal), budget, signal),
     observe: (entry, signal) => source.observe(entry, signal),
     ...(source.partBytes !== undefined && {
       partBytes: (entry, parts, signal) => source.partBytes?.(entry, parts, signal) ?? Promise.resolve(null),
@@ -71,4 +273,52 @@ export function limitReads(source: Source, limit: SharedLimit, clock: Clock): So
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
     read: (request, signal) => source.read({ ...request, budget }, signal),
   };
+}
+
+class LaneBudget implements ReadBudget {
+  readonly #limit: SharedLimit;
+  readonly #clock: Clock;
+  #waiting = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(limit: SharedLimit, clock: Clock) {
+    this.#limit = limit;
+    this.#clock = clock;
+  }
+
+  book(bytes: number, signal: AbortSignal): Promise<void> | null {
+    if (this.#waiting === 0 && this.#limit.passes(bytes, this.#clock.monotonicMs())) return null;
+    this.#waiting += 1;
+    const turn = this.#last
+      .then(() => this.#limit.wait(bytes, this.#clock, signal))
+      .finally(() => (this.#waiting -= 1));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  stepBytes(mostBytes: number): number {
+    if (this.#limit.holds(this.#clock.monotonicMs()) === null) return mostBytes;
+    return Math.min(mostBytes, Math.max(stepBytesMin, Math.floor((this.#limit.bytesPerSecond * stepMs) / 1_000)));
+  }
+
+  startMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  took(startedMs: number): void {
+    this.#limit.latency.add(this.#clock.monotonicMs() - startedMs);
+  }
+}
+
+async function* limitListing(
+  pages: AsyncIterable<PlanPage>,
+  budget: ReadBudget,
+  signal: AbortSignal,
+): AsyncGenerator<PlanPage> {
+  for await (const page of pages) {
+    yield page;
+    const listed = page.entries.length + page.problems.length;
+    const wait = budget.book(listed * listedEntryBytes, signal);
+    if (wait !== null) await wait;
+  }
 }

@@ -108,8 +108,12 @@ export interface ReadBudget {
    * @returns null when they may be asked for at once, else a promise that waits until they may
    */
   book(bytes: number, signal: AbortSignal): Promise<void> | null;
-  /** How much may be asked for at a time, so that what is booked does not come in bursts. */
+  /** How much may be asked for at a time, so that what is booked does not come in bursts. Changes with the limit. */
   stepBytes(mostBytes: number): number;
+  /** When a request to the source begins; `took` is told when its answer is there. */
+  startMs(): number;
+  /** A request has been answered: how long it took says how busy the source is. */
+  took(startedMs: number): void;
 }
 
 /** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */

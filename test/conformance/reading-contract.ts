@@ -156,8 +156,11 @@ export function readingContract(subject: ContractSubject): void {
     const controller = new AbortController();
     const dry = new Error("the budget is used up");
     const given: number[] = [];
+    const timing = { startMs: () => 7, took: (startedMs: number) => expect(startedMs).toBe(7) };
     const budget: ReadBudget = {
+      ...timing,
       book: (bytes) => {
+        expect(bytes).toBeLessThanOrEqual(1_000_000);
         booked += bytes;
         if (booked <= 4_000_000) return null;
         controller.abort(dry);
@@ -172,7 +175,14 @@ export function readingContract(subject: ContractSubject): void {
     expect(given.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(4_000_000);
 
     const all: number[] = [];
-    const wide: ReadBudget = { book: (bytes) => (all.push(bytes), null), stepBytes: (most) => most };
+    let timed = 0;
+    const took = (startedMs: number): void => void (timed += startedMs);
+    const wide: ReadBudget = {
+      book: (bytes) => (all.push(bytes), null),
+      stepBytes: (most) => most,
+      startMs: () => 1,
+      took,
+    };
     let taken = 0;
     for await (const frame of mover.source.read({ work, from: 0, skip: new Set(), budget: wide }, never)) {
       if (!("bytes" in frame)) continue;
@@ -180,6 +190,7 @@ export function readingContract(subject: ContractSubject): void {
       expect(all.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThanOrEqual(taken);
     }
     expect(all.reduce((sum, bytes) => sum + bytes, 0)).toBe(content.length);
+    expect(timed, "every read is timed").toBe(all.length);
   });
 
   caseOf(subject, true, "stops when asked to, and can be read again", async () => {

@@ -12,13 +12,17 @@ import { seededBytes } from "../testbed/trees.ts";
 const MiB = 2 ** 20;
 const sizeBytes = 24 * MiB;
 
-/** A clock that stands still after that time: whoever would sleep longer sleeps until the signal. */
+/** A clock that moves only for those who sleep, and stands still after that time: whoever would sleep longer waits for the signal. */
 function clockUntil(lastMs: number): Clock {
+  let nowMs = 0;
   return {
-    now: () => 0,
-    monotonicMs: () => 0,
+    now: () => nowMs,
+    monotonicMs: () => nowMs,
     sleep: (ms, signal) => {
-      if (ms <= lastMs) return Promise.resolve();
+      if (nowMs + ms <= lastMs) {
+        nowMs += ms;
+        return Promise.resolve();
+      }
       const { promise, reject } = Promise.withResolvers<void>();
       signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       return promise;

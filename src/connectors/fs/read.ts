@@ -15,7 +15,7 @@ import type { BytePath } from "../../model/path.ts";
 import type { Frame, ItemEnd, Observed, ReadRequest } from "../../ports/source.ts";
 import { changed, vanished } from "../../ports/source-errors.ts";
 import { isMissing, readError, systemCode } from "./errors.ts";
-import { frameBytes, type FramePlace, framesOf } from "./frame-order.ts";
+import { frameBytes, framesOf } from "./frame-order.ts";
 import type { Root } from "./root.ts";
 import { entryOf, isPinned, kindOf } from "./stat-entry.ts";
 import { readXattrs } from "./xattrs.ts";
@@ -61,13 +61,20 @@ export class EntryReader {
         let failure: ItemEnd | null = null;
         for (const place of framesOf(item, start, { paired, wholeBytes: item.entry.sizeBytes })) {
           if (place.position > start) signal.throwIfAborted();
-          const wait = budget?.book(place.length, signal) ?? null;
-          if (wait !== null) await wait;
-          const bytes = this.#fill(opened, place, item.entry);
-          if ("outcome" in bytes) {
-            failure = bytes;
-            break;
+          const buffer = (this.#buffers[place.buffer] ??= Buffer.allocUnsafeSlow(frameBytes));
+          for (let filled = 0; filled < place.length && failure === null;) {
+            const left = place.length - filled;
+            const length = Math.min(left, budget?.stepBytes(left) ?? left);
+            const wait = budget?.book(length, signal) ?? null;
+            if (wait !== null) await wait;
+            const startedMs = budget?.startMs() ?? 0;
+            const step = buffer.subarray(filled, filled + length);
+            failure = this.#fill(opened, { position: place.position + filled, step }, item.entry);
+            budget?.took(startedMs);
+            filled += length;
           }
+          if (failure !== null) break;
+          const bytes = place.length === frameBytes ? buffer : buffer.subarray(0, place.length);
           yield { item: index, offset: place.position, bytes, pairsWithNext: place.pairsWithNext };
         }
         yield { item: index, end: failure ?? this.#endOfFile(opened, item) };
@@ -149,15 +156,19 @@ export class EntryReader {
     }
   }
 
-  #fill(fd: number, { position, length, buffer: at }: FramePlace, entry: Entry): Buffer | ItemEnd {
-    const buffer = (this.#buffers[at] ??= Buffer.allocUnsafeSlow(frameBytes));
+  /** Null: all of it. */
+  #fill(
+    fd: number,
+    { position, step }: { readonly position: number; readonly step: Buffer },
+    entry: Entry,
+  ): ItemEnd | null {
     try {
-      for (let filled = 0; filled < length;) {
-        const got = readSync(fd, buffer, filled, length - filled, position + filled);
+      for (let filled = 0; filled < step.length;) {
+        const got = readSync(fd, step, filled, step.length - filled, position + filled);
         if (got === 0) return this.#changed(entry, "was cut short while it was read");
         filled += got;
       }
-      return length === frameBytes ? buffer : buffer.subarray(0, length);
+      return null;
     } catch (error) {
       return failed(error, entry.path);
     }

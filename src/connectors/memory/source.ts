@@ -62,10 +62,13 @@ export class MemorySource implements Source {
       const stop = isFile ? item.offset + item.length : position;
       let end = this.#check(entry);
       for (; end.outcome === "read" && position < stop; end = this.#check(entry)) {
-        const length = frameLength(item, position);
+        const most = frameLength(item, position);
+        const length = Math.min(most, budget?.stepBytes(most) ?? most);
         const wait = budget?.book(length, signal) ?? null;
         if (wait !== null) await wait;
+        const startedMs = budget?.startMs() ?? 0;
         const bytes = this.#place.read(entry.path).subarray(position, position + length);
+        budget?.took(startedMs);
         yield { item: index, offset: position, bytes };
         position += bytes.length;
         signal.throwIfAborted();

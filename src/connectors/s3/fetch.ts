@@ -61,12 +61,12 @@ export async function fetchPiece(
 export function* pieces(
   { offset: origin, length: itemBytes, blockBytes }: Pick<Item, "offset" | "length" | "blockBytes">,
   fromBlock: number,
-  pieceBytes = pieceBytesMax,
+  pieceBytes: () => number = () => pieceBytesMax,
 ): Generator<{ offset: number; length: number }> {
   const to = origin + itemBytes;
   for (let offset = origin + fromBlock * blockBytes; offset < to;) {
     const inBlock = (offset - origin) % blockBytes;
-    const length = Math.min(pieceBytes, blockBytes - inBlock, to - offset);
+    const length = Math.min(pieceBytes(), blockBytes - inBlock, to - offset);
     yield { offset, length };
     offset += length;
   }

@@ -136,7 +136,7 @@ export class S3Source implements Source {
   ): Generator<Ahead<Fetched>> {
     const { entry, offset: origin, length } = item;
     const stop = origin + length;
-    const pieceBytes = budget?.stepBytes(pieceBytesMax) ?? pieceBytesMax;
+    const pieceBytes = (): number => budget?.stepBytes(pieceBytesMax) ?? pieceBytesMax;
     const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(item, fromBlock, pieceBytes);
     for (const stretch of stretches) {
       const isLast = stretch.offset + stretch.length === stop;
@@ -145,7 +145,9 @@ export class S3Source implements Source {
         run: async (signal) => {
           try {
             await budget?.book(stretch.length, signal);
+            const startedMs = budget?.startMs() ?? 0;
             const { bytes, head } = await this.#fetch(entry, stretch, signal);
+            budget?.took(startedMs);
             return { item: index, offset: stretch.offset, bytes, head, isLast };
           } catch (error) {
             return { item: index, end: await this.#endOf(error, entry, signal) };

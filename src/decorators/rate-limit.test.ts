@@ -1,0 +1,275 @@
+import { describe, expect, test } from "vitest";
+import { Random } from "../../test/simulation/random.ts";
+import { SimProcess } from "../../test/simulation/sim-process.ts";
+import { SimTime } from "../../test/simulation/sim-time.ts";
+import type { PlanPage, ReadBudget, Source } from "../ports/source.ts";
+import { limitReads, SharedLimit } from "./rate-limit.ts";
+
+const MB = 1_000_000;
+const never = new AbortController().signal;
+
+function newLimit(): SharedLimit {
+  return new SharedLimit(new SharedArrayBuffer(SharedLimit.byteLength));
+}
+
+interface Rig {
+  readonly time: SimTime;
+  readonly process: SimProcess;
+  readonly limit: SharedLimit;
+  /** What was read, and when. */
+  readonly reads: { readonly atMs: number; readonly bytes: number }[];
+  /** A lane's own budget. */
+  readonly lane: () => ReadBudget;
+  /** A lane that reads as fast as it may; `workMs` passes after each read. */
+  readonly busy: (options?: { readonly workMs?: () => number; readonly bytes?: number }) => void;
+}
+
+function rig(): Rig {
+  const time = new SimTime();
+  const process = new SimProcess("process-1", time);
+  const limit = newLimit();
+  const reads: Rig["reads"] = [];
+  const lane = (): ReadBudget => {
+    const budgets: ReadBudget[] = [];
+    const source = {
+      read: (request: { readonly budget?: ReadBudget }) => {
+        if (request.budget !== undefined) budgets.push(request.budget);
+        return (async function* () {})();
+      },
+    } as unknown as Source;
+    limitReads(source, limit, process.clock).read({} as never, never);
+    return budgets[0] as ReadBudget;
+  };
+  const busy: Rig["busy"] = ({ workMs = () => 0, bytes } = {}) => {
+    const budget = lane();
+    void (async () => {
+      for (;;) {
+        const step = budget.stepBytes(bytes ?? 2 ** 20);
+        await budget.book(step, never);
+        reads.push({ atMs: time.monotonicMs(), bytes: step });
+        await process.clock.sleep(workMs());
+      }
+    })();
+  };
+  return { time, process, limit, reads, lane, busy };
+}
+
+function sum(reads: Rig["reads"], fromMs = 0, toMs = Infinity): number {
+  return reads.reduce((all, { atMs, bytes }) => all + (atMs >= fromMs && atMs < toMs ? bytes : 0), 0);
+}
+
+/** The most in any second. */
+function worstSecond(reads: Rig["reads"]): number {
+  return Math.max(...reads.map(({ atMs }) => sum(reads, atMs, atMs + 1_000)));
+}
+
+describe("a limit for as long as the process lives", () => {
+  test("of zero is none: nobody waits, and a read is as large as it may be", () => {
+    const { limit, lane } = rig();
+    const budget = lane();
+    expect(budget.book(1_000 * MB, never)).toBeNull();
+    expect(budget.stepBytes(2 ** 20)).toBe(2 ** 20);
+    limit.bytesPerSecond = 0;
+    expect(budget.book(1_000 * MB, never)).toBeNull();
+    expect(limit.holds(0)).toBeNull();
+  });
+
+  test("is kept over all lanes and used up, in small reads", async () => {
+    const { time, limit, reads, busy } = rig();
+    limit.bytesPerSecond = 50 * MB;
+    for (let lane = 0; lane < 4; lane += 1) busy();
+    await time.runFor(10_000);
+    expect(Math.max(...reads.map(({ bytes }) => bytes))).toBe(0.01 * 50 * MB);
+    expect(worstSecond(reads)).toBeLessThanOrEqual(1.05 * 50 * MB);
+    expect(sum(reads)).toBeGreaterThanOrEqual(0.99 * 500 * MB);
+  });
+
+  test("leaves what is not used in time: nothing is caught up after a pause, or a stop of the process", async () => {
+    const { time, process, limit, reads, busy } = rig();
+    limit.bytesPerSecond = 10 * MB;
+    for (let lane = 0; lane < 16; lane += 1) busy();
+    await time.runFor(2_000);
+    process.stop(20_000);
+    await time.runFor(30_000);
+    expect(sum(reads, 2_000, 22_000)).toBe(0);
+    expect(worstSecond(reads)).toBeLessThanOrEqual(1.05 * 10 * MB);
+    expect(sum(reads, 23_000, 32_000)).toBeGreaterThanOrEqual(0.95 * 90 * MB);
+  });
+
+  test("is kept by lanes that are late now and then, and nearly used up", async () => {
+    const { time, limit, reads, busy } = rig();
+    const random = new Random(7);
+    limit.bytesPerSecond = 20 * MB;
+    for (let lane = 0; lane < 6; lane += 1) busy({ workMs: () => (random.chance(5) ? 200 : random.below(20)) });
+    await time.runFor(20_000);
+    expect(worstSecond(reads)).toBeLessThanOrEqual(1.05 * 20 * MB);
+    expect(sum(reads)).toBeGreaterThanOrEqual(0.95 * 400 * MB);
+  });
+
+  test("a lane that reads much at a time is not passed over by those that read little", async () => {
+    const { time, limit, lane, busy } = rig();
+    limit.bytesPerSecond = MB;
+    for (let small = 0; small < 4; small += 1) busy({ bytes: 100 });
+    const budget = lane();
+    let hasRead = false;
+    void budget.book(200_000, never)?.then(() => (hasRead = true));
+    await time.runFor(300);
+    expect(hasRead).toBe(true);
+  });
+});
+
+describe("a grant", () => {
+  test("ends by itself: nothing is read past its end, whoever had booked", async () => {
+    const { time, limit, reads, busy } = rig();
+    limit.open(10 * MB, 5_000, 0);
+    for (let lane = 0; lane < 3; lane += 1) busy();
+    await time.runFor(20_000);
+    expect(reads.every(({ atMs }) => atMs < 5_000)).toBe(true);
+    expect(sum(reads)).toBeGreaterThanOrEqual(0.97 * 50 * MB);
+    expect(limit.holds(20_000)).toBe(0);
+  });
+
+  test("that ends without a limit ends all the same", async () => {
+    const { time, limit, reads, busy } = rig();
+    limit.open(null, 1_000, 0);
+    expect(limit.holds(999)).toBeNull();
+    busy({ workMs: () => 100 });
+    await time.runFor(5_000);
+    expect(reads).toHaveLength(10);
+  });
+
+  test("is kept by a process that was stopped past its end", async () => {
+    const { time, process, limit, reads, busy } = rig();
+    limit.open(10 * MB, 5_000, 0);
+    for (let lane = 0; lane < 3; lane += 1) busy();
+    await time.runFor(3_000);
+    process.stop(4_000);
+    await time.runFor(10_000);
+    expect(sum(reads, 3_000)).toBe(0);
+  });
+
+  test("that is opened again wakes those who wait at once; a closed gate lets nobody through", async () => {
+    const { time, limit, reads, busy } = rig();
+    limit.close(0);
+    expect(limit.holds(0)).toBe(0);
+    busy();
+    await time.runFor(60_000);
+    expect(reads).toEqual([]);
+    limit.open(10 * MB, 90_000, time.monotonicMs());
+    await time.runFor(1_000);
+    expect(reads[0]?.atMs).toBeLessThanOrEqual(60_011);
+    expect(sum(reads)).toBeGreaterThanOrEqual(0.98 * 10 * MB);
+    limit.open(0, 90_000, time.monotonicMs());
+    const before = reads.length;
+    await time.runFor(5_000);
+    expect(reads).toHaveLength(before);
+  });
+
+  test("that grows wakes those who wait for a small one; one that shrinks holds for what is booked", async () => {
+    const { time, limit, reads, busy } = rig();
+    limit.open(1_000, 600_000, 0);
+    busy();
+    await time.runFor(10_000);
+    expect(reads).toEqual([]);
+    limit.open(10 * MB, 600_000, 10_000);
+    await time.runFor(2_000);
+    expect(reads[0]?.atMs).toBeLessThanOrEqual(10_002);
+    expect(sum(reads)).toBeGreaterThanOrEqual(0.97 * 20 * MB);
+    limit.open(MB, 600_000, 12_000);
+    await time.runFor(10_000);
+    expect(sum(reads, 12_000)).toBeLessThanOrEqual(1.05 * 10 * MB);
+    expect(worstSecond(reads.filter(({ atMs }) => atMs >= 12_000))).toBeLessThanOrEqual(1.05 * MB + 100_000);
+  });
+
+  test("that is renewed loses nothing and gives nothing twice", async () => {
+    const { time, limit, reads, busy } = rig();
+    limit.open(10 * MB, 1_000, 0);
+    for (let lane = 0; lane < 3; lane += 1) busy();
+    for (let turn = 0; turn < 100; turn += 1) {
+      await time.runFor(100);
+      limit.open(10 * MB, time.monotonicMs() + 1_000, time.monotonicMs());
+    }
+    expect(sum(reads)).toBeGreaterThanOrEqual(0.99 * 100 * MB);
+    expect(worstSecond(reads)).toBeLessThanOrEqual(1.05 * 10 * MB);
+  });
+
+  test("no timer fires while everybody waits for it", async () => {
+    const { time, limit, busy } = rig();
+    limit.close(0);
+    for (let lane = 0; lane < 8; lane += 1) busy();
+    await time.runFor(1);
+    let turns = 0;
+    await time.run(() => (turns += 1) > 0 && time.monotonicMs() >= 600_000);
+    expect(turns).toBeLessThan(10);
+  });
+});
+
+describe("whoever waits", () => {
+  test("stops with its signal, in whatever state the limit is; those behind it go on", async () => {
+    const { time, limit, lane } = rig();
+    for (const open of [0, 1_000]) {
+      limit.open(open, 600_000, time.monotonicMs());
+      const budget = lane();
+      const stop = new AbortController();
+      const first = budget.book(50_000, stop.signal);
+      const second = budget.book(100, never);
+      stop.abort(new Error("asked to stop"));
+      await expect(first).rejects.toThrow("asked to stop");
+      limit.open(10 * MB, 600_000, time.monotonicMs());
+      await time.runFor(1_000);
+      await expect(second).resolves.toBeUndefined();
+      expect(limit.takeUsage().waiting).toBe(0);
+    }
+  });
+
+  test("is told apart from who finds room", async () => {
+    const { time, limit, lane } = rig();
+    limit.open(MB, 600_000, 0);
+    await time.runFor(100);
+    const budget = lane();
+    expect(budget.book(20_000, never)).toBeNull();
+    void budget.book(500_000, never);
+    expect(limit.takeUsage()).toEqual({ bytes: 20_000, waitedBytes: 0, waiting: 0 });
+    await time.runFor(1);
+    expect(limit.takeUsage()).toEqual({ bytes: 0, waitedBytes: 0, waiting: 1 });
+    await time.runFor(1_000);
+    expect(limit.takeUsage()).toEqual({ bytes: 500_000, waitedBytes: 500_000, waiting: 0 });
+  });
+});
+
+describe("a source under a limit", () => {
+  test("tells how long its requests take", async () => {
+    const { time, limit, lane } = rig();
+    const budget = lane();
+    const startedMs = budget.startMs();
+    await time.runFor(80);
+    budget.took(startedMs);
+    expect(limit.takeP95Ms()).toBeGreaterThanOrEqual(80);
+    expect(limit.takeP95Ms()).toBeNull();
+  });
+
+  test("lists no faster than 4 KiB for each entry allow", async () => {
+    const { time, process, limit } = rig();
+    limit.open(4_096 * 100, 600_000, 0);
+    const page = {
+      entries: Array.from({ length: 40 }),
+      problems: Array.from({ length: 10 }),
+      cursor: "",
+    } as unknown as PlanPage;
+    const plain = {
+      plan: async function* () {
+        for (let at = 0; at < 10; at += 1) yield page;
+      },
+    } as unknown as Source;
+    const listedAtMs: number[] = [];
+    void (async () => {
+      for await (const _ of limitReads(plain, limit, process.clock).plan(null, never))
+        listedAtMs.push(time.monotonicMs());
+    })();
+    await time.runFor(10_000);
+    expect(listedAtMs).toHaveLength(10);
+    expect(listedAtMs[0]).toBe(0);
+    expect(listedAtMs[9]).toBeGreaterThanOrEqual(4_400);
+    expect(listedAtMs[9]).toBeLessThanOrEqual(4_600);
+  });
+});
