@@ -1,0 +1,223 @@
+import { expect, test } from "vitest";
+import { SimProcess } from "../../test/simulation/sim-process.ts";
+import { SimTime } from "../../test/simulation/sim-time.ts";
+import { GodwitError } from "../base/errors.ts";
+import { grantMs } from "../model/shares.ts";
+import type { Grant, GrantRequest, GateUsage, ReadGate } from "../ports/budget.ts";
+import { type BudgetAccount, BudgetKeeper } from "./budget-keeper.ts";
+
+const MB = 1_000_000;
+
+interface Asked {
+  readonly atMs: number;
+  readonly request: GrantRequest;
+}
+
+/** A gate that remembers what it was told, and tells what the test says that was used. */
+class Gate implements ReadGate {
+  rate: number | null = null;
+  untilMs = 0;
+  usage: GateUsage = { bytes: 0, waitedBytes: 0, waiting: 0 };
+
+  open(bytesPerSecond: number | null, untilMs: number): void {
+    [this.rate, this.untilMs] = [bytesPerSecond, untilMs];
+  }
+
+  close(): void {
+    this.untilMs = 0;
+  }
+
+  holds(nowMs: number): number | null {
+    return nowMs < this.untilMs ? this.rate : 0;
+  }
+
+  takeUsage(): GateUsage {
+    return this.usage;
+  }
+
+  takeP95Ms(): number | null {
+    return 12;
+  }
+}
+
+function given(bytesPerSecond: number | null, more: Partial<Grant> = {}): Grant {
+  const aim = { bytesPerSecond, lanes: null };
+  return { sourceId: "archive", bytesPerSecond, lanes: null, lifeMs: grantMs, aim, ...more };
+}
+
+/** @param answer to each request in turn; the last one is repeated */
+function rig(...answers: readonly ((asked: Asked) => Grant | Promise<Grant>)[]) {
+  const time = new SimTime();
+  const { clock } = new SimProcess("process-1", time);
+  const [gate, asked, released, errors, lanes] = [
+    new Gate(),
+    [] as Asked[],
+    [] as string[],
+    [] as unknown[],
+    [] as (number | null)[],
+  ];
+  const counts = { slowDowns: 0, running: 3 };
+  const budget = {
+    grant: async (request: GrantRequest) => {
+      asked.push({ atMs: time.monotonicMs(), request });
+      const answer = answers[Math.min(asked.length, answers.length) - 1] as (typeof answers)[number];
+      return answer(asked.at(-1) as Asked);
+    },
+    release: async (worker: string, jobId: string) => void released.push(`${worker} ${jobId}`),
+  };
+  const keeper = new BudgetKeeper({ budget, clock, worker: "worker-1", onError: (error) => errors.push(error) });
+  const account: BudgetAccount = {
+    jobId: "job-1",
+    terms: () => ({ priority: "high", limitBytesPerSecond: 9 }),
+    gate,
+    lanes: () => ({ wanted: 4, running: counts.running }),
+    slowDowns: () => counts.slowDowns,
+    onLanes: (allowed) => lanes.push(allowed),
+  };
+  return { time, gate, asked, released, errors, lanes, counts, hold: () => keeper.hold(account) };
+}
+
+const busy = new GodwitError("store_busy", { disposition: "retry", what: "no answer", hint: "wait" });
+
+test("a gate is closed until there is a grant, and open from then on for what was granted", async () => {
+  const answer = Promise.withResolvers<Grant>();
+  const { time, gate, asked, lanes, hold } = rig(() => answer.promise);
+  gate.open(null, 1e9);
+  hold();
+  expect(gate.holds(0)).toBe(0);
+  await time.runFor(5_000);
+  answer.resolve(given(10 * MB, { lanes: 2 }));
+  await time.runFor(1);
+  expect(gate.holds(5_001)).toBe(10 * MB);
+  expect(lanes).toEqual([2]);
+  expect(asked.map(({ request }) => request)).toEqual([
+    {
+      worker: "worker-1",
+      jobId: "job-1",
+      terms: { priority: "high", limitBytesPerSecond: 9 },
+      holds: { bytesPerSecond: 0, lanes: 3 },
+      wantsBytesPerSecond: null,
+      lanesWanted: 4,
+      readLatencyP95Ms: 12,
+      slowDowns: 0,
+    },
+  ]);
+});
+
+test("a grant's life counts from the moment at which it was asked for, and is renewed every 10 s", async () => {
+  const { time, gate, asked, hold } = rig(async () => given(10 * MB));
+  gate.usage = { bytes: 10 * MB, waitedBytes: 10 * MB, waiting: 2 };
+  hold();
+  await time.runFor(25_000);
+  expect(asked.map(({ atMs }) => atMs)).toEqual([0, 10_000, 20_000]);
+  expect(gate.untilMs).toBe(20_000 + grantMs);
+  expect(asked[1]?.request.holds.bytesPerSecond).toBe(10 * MB);
+});
+
+test("an answer that comes after the end of its own grant opens nothing", async () => {
+  const late = Promise.withResolvers<Grant>();
+  const { time, gate, hold } = rig(
+    () => late.promise,
+    () => new Promise(() => {}),
+  );
+  hold();
+  await time.runFor(grantMs + 1);
+  late.resolve(given(10 * MB));
+  await time.runFor(1);
+  expect(gate.holds(time.monotonicMs())).toBe(0);
+});
+
+test("without an answer nothing is read past the end of the last grant; it is asked again all the time", async () => {
+  const { time, gate, asked, errors, hold } = rig(
+    () => given(10 * MB),
+    () => Promise.reject(busy),
+  );
+  gate.usage = { bytes: 10 * MB, waitedBytes: 10 * MB, waiting: 0 };
+  hold();
+  await time.runFor(40_000);
+  expect(gate.untilMs).toBe(grantMs);
+  expect(asked.length).toBeGreaterThan(25);
+  expect(errors).toHaveLength(asked.length - 1);
+  expect(asked.at(-1)?.request.holds.bytesPerSecond).toBe(0);
+});
+
+test("a share that shrank is given up by name at once, so that others can have it", async () => {
+  const { time, asked, hold } = rig(
+    () => given(100 * MB),
+    () => given(25 * MB),
+  );
+  hold();
+  await time.runFor(10_500);
+  expect(asked.map(({ atMs, request }) => [atMs, request.holds.bytesPerSecond])).toEqual([
+    [0, 0],
+    [10_000, 100 * MB],
+    [10_000, 25 * MB],
+  ]);
+});
+
+test("whoever has less than its part asks again soon", async () => {
+  const short = { aim: { bytesPerSecond: 50 * MB, lanes: null } };
+  const { time, asked, hold } = rig(
+    () => given(0, short),
+    () => given(20 * MB, short),
+    () => given(49 * MB, short),
+  );
+  hold();
+  await time.runFor(9_000);
+  expect(asked.map(({ atMs }) => atMs)).toEqual([0, 1_000, 2_000]);
+});
+
+test("whoever is not held up by its share says what it uses, and asks for all it can get as soon as it is", async () => {
+  const { time, gate, asked, hold } = rig(() => given(50 * MB));
+  gate.usage = { bytes: MB, waitedBytes: 0.1 * MB, waiting: 0 };
+  hold();
+  await time.runFor(13_500);
+  // A look each second, the first one at the beginning.
+  expect(asked.map(({ request }) => request.wantsBytesPerSecond)).toEqual([null, Math.ceil(1.1 * MB)]);
+  gate.usage = { bytes: 50 * MB, waitedBytes: 50 * MB, waiting: 3 };
+  await time.runFor(1_000);
+  expect(asked.at(-1)).toMatchObject({ atMs: 14_000, request: { wantsBytesPerSecond: null } });
+});
+
+test("whoever reads nothing keeps enough to begin with, unless it waits to begin", async () => {
+  const { time, gate, asked, hold } = rig(() => given(50 * MB));
+  hold();
+  await time.runFor(10_500);
+  expect(asked.at(-1)?.request.wantsBytesPerSecond).toBe(64 * 1024);
+  gate.usage = { bytes: 0, waitedBytes: 0, waiting: 1 };
+  await time.runFor(1_000);
+  expect(asked.at(-1)?.request.wantsBytesPerSecond).toBeNull();
+});
+
+test("answers that asked to slow down are told until they were heard, each once", async () => {
+  const { time, asked, counts, hold } = rig(
+    () => given(MB),
+    () => Promise.reject(busy),
+    () => given(MB),
+  );
+  counts.slowDowns = 2;
+  hold();
+  await time.runFor(5_000);
+  counts.slowDowns = 5;
+  await time.runFor(20_000);
+  expect(asked.map(({ request }) => request.slowDowns).slice(0, 4)).toEqual([2, 3, 3, 0]);
+});
+
+test("what is given back is closed at once, asked for no more, and said to the Store", async () => {
+  const answer = Promise.withResolvers<Grant>();
+  const { time, gate, asked, released, hold } = rig(
+    () => given(10 * MB),
+    () => answer.promise,
+  );
+  const { release } = hold();
+  await time.runFor(10_500);
+  const done = release();
+  expect(gate.holds(time.monotonicMs())).toBe(0);
+  expect(released).toEqual([]);
+  answer.resolve(given(10 * MB));
+  await done;
+  expect(gate.holds(time.monotonicMs())).toBe(0);
+  expect(released).toEqual(["worker-1 job-1"]);
+  await time.runFor(60_000);
+  expect(asked).toHaveLength(2);
+});

@@ -1,0 +1,173 @@
+/**
+ * Asks for a process's share of each source that it reads, and has its lanes keep to it. Its grant runs from the moment
+ * at which it asked, by its own monotonic clock: the gate closes by itself where no renewal is answered in time, whatever
+ * becomes of this loop. Each job has a loop of its own, with one request at a time: a Store that does not answer for one
+ * holds up no other.
+ */
+import type { JobId, WorkerId } from "../model/chunk.ts";
+import type { BudgetStore, Grant, GrantRequest, JobTerms, ReadGate } from "../ports/budget.ts";
+import type { Clock } from "../ports/clock.ts";
+
+const heartbeatMs = 10_000;
+/** Whoever has less than its part, or needs more than it said, does not wait for the heartbeat. */
+const soonMs = 1_000;
+/** Of what was read, this much had to wait: the share is what holds it up. */
+const hungryPart = 0.5;
+/** Who is not held up keeps a little more than it uses, and enough to begin with. */
+const headroom = 1.1;
+const idleBytesPerSecond = 64 * 1024;
+/** A share that is so near to what is meant is not asked for again. */
+const nearlyAll = 0.95;
+
+export interface BudgetKeeperOptions {
+  readonly budget: Pick<BudgetStore, "grant" | "release">;
+  readonly clock: Clock;
+  /** This process. A listing beside its lanes has a keeper with a name of its own. */
+  readonly worker: WorkerId;
+  /** A request failed. It is made again; the gate closes when that takes too long. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface BudgetAccount {
+  readonly jobId: JobId;
+  /** As they are known now. */
+  readonly terms: () => JobTerms;
+  readonly gate: ReadGate;
+  /** Of this job in this process; nothing wanted and nothing running for a listing. */
+  readonly lanes: () => { readonly wanted: number; readonly running: number };
+  /** Answers that asked to slow down, ever. */
+  readonly slowDowns: () => number;
+  /** How many lanes may read from now on; null: as many as there are. */
+  readonly onLanes: (allowed: number | null) => void;
+}
+
+export class BudgetKeeper {
+  readonly #options: BudgetKeeperOptions;
+
+  constructor(options: BudgetKeeperOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Closes the gate until there is a grant, and keeps it from then on.
+   * @returns gives the share back: returns when nothing is asked for any more
+   */
+  hold(account: BudgetAccount): { readonly release: () => Promise<void> } {
+    const { budget, clock, worker, onError } = this.#options;
+    const released = new AbortController();
+    account.gate.close(clock.monotonicMs());
+    const kept = new Keeping(this.#options, account).run(released.signal);
+    const release = async (): Promise<void> => {
+      released.abort();
+      account.gate.close(clock.monotonicMs());
+      await kept;
+      // What is not given back runs out.
+      await budget.release(worker, account.jobId).catch(onError);
+    };
+    return { release };
+  }
+}
+
+/** One process on one job. */
+class Keeping {
+  readonly #options: BudgetKeeperOptions;
+  readonly #account: BudgetAccount;
+  /** Null: the last request was not answered. */
+  #grant: Grant | null = null;
+  #askedAtMs = -Infinity;
+  /** What was told with the last request: all it can get, at first. */
+  #wants: number | null = null;
+  #slowDownsTold = 0;
+  /** Since the last request. */
+  #bytes = 0;
+  #waitedBytes = 0;
+  #waiting = 0;
+
+  constructor(options: BudgetKeeperOptions, account: BudgetAccount) {
+    this.#options = options;
+    this.#account = account;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      this.#look();
+      if (this.#isDue()) {
+        const shrank = await this.#ask(signal);
+        // Others wait for what was given up: to name it says that it is.
+        if (shrank && !signal.aborted) await this.#ask(signal);
+      }
+      // Rejects when the account is released, which ends the loop.
+      await clock.sleep(soonMs, signal).catch(() => undefined);
+    }
+  }
+
+  #isDue(): boolean {
+    const grant = this.#grant;
+    if (grant === null) return true;
+    if (this.#options.clock.monotonicMs() - this.#askedAtMs >= heartbeatMs) return true;
+    const { aim } = grant;
+    const isShort = (grant.bytesPerSecond ?? Infinity) < nearlyAll * (aim.bytesPerSecond ?? Infinity);
+    const lacksLanes = (grant.lanes ?? Infinity) < (aim.lanes ?? Infinity);
+    return isShort || lacksLanes || (this.#wants !== null && this.#isHungry());
+  }
+
+  #look(): void {
+    const { bytes, waitedBytes, waiting } = this.#account.gate.takeUsage();
+    this.#bytes += bytes;
+    this.#waitedBytes += waitedBytes;
+    this.#waiting = waiting;
+  }
+
+  #isHungry(): boolean {
+    return this.#bytes === 0 ? this.#waiting > 0 : this.#waitedBytes >= hungryPart * this.#bytes;
+  }
+
+  /** @returns whether less was granted than before */
+  async #ask(signal: AbortSignal): Promise<boolean> {
+    const { budget, clock, onError } = this.#options;
+    const { gate, onLanes } = this.#account;
+    const nowMs = clock.monotonicMs();
+    const before = gate.holds(nowMs);
+    const request = this.#request(nowMs, before);
+    this.#grant = null;
+    try {
+      const grant = await budget.grant(request);
+      if (signal.aborted) return false;
+      this.#slowDownsTold += request.slowDowns;
+      this.#grant = grant;
+      gate.open(grant.bytesPerSecond, nowMs + grant.lifeMs, clock.monotonicMs());
+      onLanes(grant.lanes);
+      return grant.bytesPerSecond !== null && grant.bytesPerSecond < (before ?? Infinity);
+    } catch (error) {
+      onError(error);
+      return false;
+    }
+  }
+
+  #request(nowMs: number, holds: number | null): GrantRequest {
+    const { jobId, terms, gate, lanes, slowDowns } = this.#account;
+    const { wanted, running } = lanes();
+    const elapsedMs = nowMs - this.#askedAtMs;
+    // A request soon after another has seen too little to say something else.
+    if (elapsedMs >= soonMs) {
+      const usedBytesPerSecond = (this.#bytes * 1_000) / elapsedMs;
+      const isFirst = elapsedMs === Infinity;
+      const modest = Math.max(idleBytesPerSecond, Math.ceil(usedBytesPerSecond * headroom));
+      this.#wants = isFirst || this.#isHungry() ? null : modest;
+      this.#bytes = 0;
+      this.#waitedBytes = 0;
+    }
+    this.#askedAtMs = nowMs;
+    return {
+      worker: this.#options.worker,
+      jobId,
+      terms: terms(),
+      holds: { bytesPerSecond: holds, lanes: running },
+      wantsBytesPerSecond: this.#wants,
+      lanesWanted: wanted,
+      readLatencyP95Ms: gate.takeP95Ms(),
+      slowDowns: Math.max(0, slowDowns() - this.#slowDownsTold),
+    };
+  }
+}
