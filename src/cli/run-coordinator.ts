@@ -1,11 +1,18 @@
 /** The coordinator of a fleet: leads whatever job wants a leader. It never touches data. */
 import { retryStore } from "../decorators/retry.ts";
-import { leadJobs } from "../coordinator/lead-jobs.ts";
+import { type JobPlaces, leadJobs } from "../coordinator/lead-jobs.ts";
+import { throttle } from "../coordinator/throttle.ts";
+import { limitReads, SharedLimit } from "../decorators/rate-limit.ts";
 import { toGodwitError } from "../base/errors.ts";
 import { closePlaces, openPlaces } from "../lane/setup.ts";
 import type { Job } from "../model/job.ts";
+import type { Meter } from "../model/meter.ts";
 import { systemClock } from "../platform/clock.ts";
+import { openSignals } from "../platform/signals.ts";
+import { readSecret } from "../platform/secrets.ts";
+import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import type { Log } from "../platform/log.ts";
+import type { BudgetStore } from "../ports/budget.ts";
 import type { Store } from "../ports/store.ts";
 import { discardStaged, mayHaveLeft } from "./discard.ts";
 import { openOptions } from "./job-spec.ts";
@@ -13,11 +20,13 @@ import { processOwner } from "./state.ts";
 
 export interface RunCoordinatorOptions {
   readonly store: Store;
+  readonly budget: BudgetStore;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-export async function runCoordinator({ store: plainStore, log, signal }: RunCoordinatorOptions): Promise<void> {
+export async function runCoordinator(options: RunCoordinatorOptions): Promise<void> {
+  const { store: plainStore, budget, log, signal } = options;
   const store = retryStore(plainStore, systemClock);
   const end = async (job: Job): Promise<void> => {
     log.info("job ended", { job_id: job.id, status: job.status });
@@ -32,17 +41,49 @@ export async function runCoordinator({ store: plainStore, log, signal }: RunCoor
       });
     }
   };
+  const owner = processOwner();
+  const onError = (error: unknown): void =>
+    log.warn("the budget does not answer", { error: toGodwitError(error).toJSON() });
+  // A listing reads the source too, beside the lanes of whatever worker runs here.
+  const keeper = new BudgetKeeper({ budget, clock: systemClock, worker: `${owner}/listing`, onError });
+  const throttling = throttle({
+    budget,
+    signals: openSignals({ secret: readSecret }),
+    clock: systemClock,
+    onError,
+    signal,
+  });
   await leadJobs({
     store,
     clock: systemClock,
-    owner: processOwner(),
-    openPlaces: async (job, meter) => {
-      const places = await openPlaces(job.spec, openOptions(job.id, job.spec), meter);
-      return { ...places, [Symbol.asyncDispose]: () => closePlaces(places) };
-    },
+    owner,
+    openPlaces: (job, meter) => openLimited(keeper, job, meter),
     onLead: (job) => log.info("leads a job", { job_id: job.id }),
     onEnd: end,
     onFailure: (jobId, error) => log.warn("a job cannot be led now", { job_id: jobId, error: error.toJSON() }),
     signal,
   });
+  await throttling;
+}
+
+/** The places of a job; its source is listed under a share of its own. */
+async function openLimited(keeper: BudgetKeeper, job: Job, meter: Meter): Promise<JobPlaces> {
+  const places = await openPlaces(job.spec, openOptions(job.id, job.spec), meter);
+  const gate = new SharedLimit(new SharedArrayBuffer(SharedLimit.byteLength));
+  const held = keeper.hold({
+    jobId: job.id,
+    gate,
+    terms: () => job.terms,
+    lanes: () => ({ wanted: 0, running: 0 }),
+    slowDowns: () => meter.read("retries"),
+    onLanes: () => undefined,
+  });
+  return {
+    ...places,
+    source: limitReads(places.source, gate, systemClock),
+    [Symbol.asyncDispose]: async () => {
+      await held.release();
+      await closePlaces(places);
+    },
+  };
 }

@@ -4,10 +4,12 @@ import { GodwitError, toGodwitError } from "../base/errors.ts";
 import { SharedLimit } from "../decorators/rate-limit.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { ThreadLane } from "../lane/thread-lane.ts";
-import type { Job } from "../model/job.ts";
+import type { JobId } from "../model/chunk.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
+import type { BudgetStore } from "../ports/budget.ts";
 import type { Store } from "../ports/store.ts";
+import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import { LanePool } from "../worker/lane-pool.ts";
 import { LeaseKeeper } from "../worker/lease-keeper.ts";
 import { openOptions } from "./job-spec.ts";
@@ -19,6 +21,7 @@ const clockOffMaxMs = 450_000;
 
 export interface RunWorkerOptions {
   readonly store: Store;
+  readonly budget: BudgetStore;
   readonly lanes: number;
   readonly version: string;
   readonly log: Log;
@@ -34,13 +37,26 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   await beats.first();
   log.info("worker started", { lanes });
   const leases = new LeaseKeeper(store, systemClock);
-  const limits = new Map<string, SharedArrayBuffer>();
+  const gates = new Gates();
+  const keeper = new BudgetKeeper({
+    budget: options.budget,
+    clock: systemClock,
+    worker: id,
+    onError: (error) => log.warn("no share of a source was given", { error: toGodwitError(error).toJSON() }),
+  });
   const pool = new LanePool({
     store,
     clock: systemClock,
     leases,
     lanes,
-    openLane: (job, index) => openLane(job, `${id}/lane-${index}`, limits),
+    openLane: (job, index) => {
+      const setup = { name: `${id}/lane-${index}`, spec: job.spec, open: openOptions(job.id, job.spec) };
+      return new ThreadLane(setup, gates.bufferOf(job.id));
+    },
+    holdBudget: ({ job, ...crew }) => {
+      const held = keeper.hold({ jobId: job.id, gate: gates.gateOf(job.id), ...crew });
+      return { release: () => held.release().finally(() => gates.forget(job.id)) };
+    },
     onTrouble: (jobId, error) => {
       beats.failure = `${error.code}: ${error.what}`;
       log.warn("a task or a job cannot go on here", { job_id: jobId, error: error.toJSON() });
@@ -61,13 +77,23 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   log.info("worker ended");
 }
 
-function openLane(job: Job, name: string, limits: Map<string, SharedArrayBuffer>): ThreadLane {
-  let limit = limits.get(job.id);
-  if (limit === undefined) {
-    limit = new SharedArrayBuffer(SharedLimit.byteLength);
-    limits.set(job.id, limit);
+/** What the lanes of one job share: the limit under which they read. */
+class Gates {
+  readonly #buffers = new Map<JobId, SharedArrayBuffer>();
+
+  bufferOf(id: JobId): SharedArrayBuffer {
+    const buffer = this.#buffers.get(id) ?? new SharedArrayBuffer(SharedLimit.byteLength);
+    this.#buffers.set(id, buffer);
+    return buffer;
   }
-  return new ThreadLane({ name, spec: job.spec, open: openOptions(job.id, job.spec) }, limit);
+
+  gateOf(id: JobId): SharedLimit {
+    return new SharedLimit(this.bufferOf(id));
+  }
+
+  forget(id: JobId): void {
+    this.#buffers.delete(id);
+  }
 }
 
 class Beats {

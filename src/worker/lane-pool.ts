@@ -5,7 +5,7 @@
 import { Bell } from "../base/bell.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import type { JobId } from "../model/chunk.ts";
-import { isActive, type Job, type Priority } from "../model/job.ts";
+import { isActive, type Job, type JobTerms, type Priority } from "../model/job.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Lane } from "../ports/lane.ts";
 import type { OpenJob, Store } from "../ports/store.ts";
@@ -28,15 +28,34 @@ export interface LanePoolOptions {
   readonly leases: LeaseKeeper;
   readonly lanes: number;
   readonly openLane: (job: Job, index: number) => OpenLane;
+  /** A job is worked on here from now on: its lanes read under a share of its source until it is given back. */
+  readonly holdBudget: (crew: BudgetedCrew) => { readonly release: () => Promise<void> };
   /** A job cannot be worked on here, or one of its tasks failed. */
   readonly onTrouble: (jobId: JobId, error: GodwitError) => void;
   readonly onChange: (jobId: JobId, lanes: number) => void;
   readonly signal: AbortSignal;
 }
 
+/** What a share is asked for by, and what it decides. */
+export interface BudgetedCrew {
+  readonly job: Job;
+  /** As they are known now. */
+  readonly terms: () => JobTerms;
+  readonly lanes: () => { readonly wanted: number; readonly running: number };
+  /** Requests that the stores had them send again, ever. */
+  readonly slowDowns: () => number;
+  /** How many lanes may work on it from now on; null: as many as there are. */
+  readonly onLanes: (allowed: number | null) => void;
+}
+
 /** What lanes of one job share. */
 interface Crew {
   readonly job: Job;
+  terms: JobTerms;
+  budget: { readonly release: () => Promise<void> } | null;
+  lanesAllowed: number | null;
+  /** Of lanes that have left. */
+  retries: number;
   /** The job is over, paused or cancelled: what runs is released. */
   readonly stop: AbortController;
   readonly newWork: Bell;
@@ -53,6 +72,9 @@ interface Member {
   /** Ends after the task that runs. */
   readonly leave: AbortController;
   readonly index: number;
+  lane: OpenLane | null;
+  /** It works no more. */
+  readonly ended: Promise<void>;
 }
 
 interface Rings {
@@ -84,8 +106,8 @@ export class LanePool {
       }
       await clock.sleep(lookMs, signal).catch(() => undefined);
     }
-    for (const crew of this.#crews.values()) crew.stop.abort(signal.reason);
-    await Promise.all(this.#running);
+    for (const [id, crew] of this.#crews) this.#dismiss(id, crew);
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   async #look(open: readonly OpenJob[]): Promise<void> {
@@ -100,11 +122,30 @@ export class LanePool {
     }
     for (const [id, share] of sharesOf(wanted, this.#options.lanes, (job) => this.#crews.get(job)?.isIdle ?? false))
       await this.#man(id, share);
+    for (const { id, terms } of wanted) this.#know(id, terms);
+  }
+
+  #know(id: JobId, terms: JobTerms): void {
+    const crew = this.#crews.get(id);
+    if (crew !== undefined) crew.terms = terms;
   }
 
   #dismiss(id: JobId, crew: Crew): void {
     this.#crews.delete(id);
     crew.stop.abort(notWanted(id));
+    this.#track(this.#disband(crew));
+  }
+
+  /** Once its last lane has ended, its share is somebody else's. */
+  async #disband(crew: Crew): Promise<void> {
+    await Promise.all([...crew.members].map(({ ended }) => ended));
+    await crew.budget?.release();
+  }
+
+  /** To be waited for at the end. */
+  #track(work: Promise<void>): void {
+    this.#running.add(work);
+    void work.finally(() => this.#running.delete(work));
   }
 
   async #man(id: JobId, share: number): Promise<void> {
@@ -113,32 +154,50 @@ export class LanePool {
     if (crew === undefined) {
       const job = await store.job(id);
       if (job === null) return;
-      crew = newCrew(job);
+      crew = this.#newCrew(job);
       this.#crews.set(id, crew);
     }
     const before = crew.members.size;
-    for (const { leave } of [...crew.members].slice(share)) leave.abort();
-    while (crew.members.size < share && this.#freeIndexes.length > 0) this.#hire(crew, this.#freeIndexes.pop() ?? 0);
+    const wanted = Math.min(share, crew.lanesAllowed ?? share);
+    for (const { leave } of [...crew.members].slice(wanted)) leave.abort();
+    while (crew.members.size < wanted && this.#freeIndexes.length > 0) this.#hire(crew, this.#freeIndexes.pop() ?? 0);
     if (crew.members.size !== before) onChange(id, crew.members.size);
   }
 
+  #newCrew(job: Job): Crew {
+    const crew = emptyCrew(job);
+    crew.budget = this.#options.holdBudget({
+      job,
+      terms: () => crew.terms,
+      lanes: () => ({ wanted: this.#options.lanes, running: crew.members.size }),
+      slowDowns: () => retriesOf(crew),
+      onLanes: (allowed) => {
+        crew.lanesAllowed = allowed;
+      },
+    });
+    return crew;
+  }
+
   #hire(crew: Crew, index: number): void {
-    const member: Member = { leave: new AbortController(), index };
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const member: Member = { leave: new AbortController(), index, lane: null, ended };
     crew.members.add(member);
     const run = this.#work(crew, member)
       .catch((error: unknown) => this.#rest(crew, toGodwitError(error)))
       .finally(() => {
         crew.members.delete(member);
+        crew.retries += member.lane?.meter.read("retries") ?? 0;
         this.#freeIndexes.push(index);
-        this.#running.delete(run);
+        resolve();
       });
-    this.#running.add(run);
+    this.#track(run);
   }
 
-  async #work(crew: Crew, { leave, index }: Member): Promise<void> {
+  async #work(crew: Crew, member: Member): Promise<void> {
     const { store, clock, leases, openLane, onTrouble } = this.#options;
     const { job, stop, newWork, taskEnded, queueEmpty } = crew;
-    await using lane = openLane(job, index);
+    await using lane = openLane(job, member.index);
+    member.lane = lane;
     await lane.opened;
     await claimLoop({
       store,
@@ -149,7 +208,7 @@ export class LanePool {
       taskEnded,
       queueEmpty,
       jobId: job.id,
-      leave: leave.signal,
+      leave: member.leave.signal,
       signal: stop.signal,
       onFatal: (error) => this.#rest(crew, error),
       onTaskError: (_, error) => onTrouble(job.id, error),
@@ -169,9 +228,18 @@ export class LanePool {
   }
 }
 
-function newCrew(job: Job): Crew {
+/** Requests that were sent again, over all of its lanes. */
+function retriesOf({ retries, members }: Crew): number {
+  return [...members].reduce((sum, { lane }) => sum + (lane?.meter.read("retries") ?? 0), retries);
+}
+
+function emptyCrew(job: Job): Crew {
   return {
     job,
+    terms: job.terms,
+    budget: null,
+    lanesAllowed: null,
+    retries: 0,
     stop: new AbortController(),
     newWork: new Bell(),
     taskEnded: new Bell(),

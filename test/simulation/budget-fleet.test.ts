@@ -5,10 +5,11 @@
 import { describe, expect, test } from "vitest";
 import { limitReads, SharedLimit } from "../../src/decorators/rate-limit.ts";
 import type { SourceLimits } from "../../src/model/budget.ts";
-import type { BudgetedStore, BudgetStore, JobTerms } from "../../src/ports/budget.ts";
+import type { BudgetStore, JobTerms } from "../../src/ports/budget.ts";
 import type { ReadBudget, Source } from "../../src/ports/source.ts";
-import { openSqliteStore } from "../../src/store/sqlite/open.ts";
+import { openSqliteState } from "../../src/store/sqlite/open.ts";
 import { BudgetKeeper } from "../../src/worker/budget-keeper.ts";
+import { budgeted, type BudgetedStore } from "../conformance/budgeted-store.ts";
 import { jobSpec } from "../conformance/store-player.ts";
 import { Random } from "./random.ts";
 import { SimProcess } from "./sim-process.ts";
@@ -54,7 +55,7 @@ class Fleet {
     const time = new SimTime();
     const { clock } = new SimProcess("store", time);
     let jobs = 0;
-    const store = await openSqliteStore({ path: ":memory:", clock, newJobId: () => `job-${(jobs += 1)}` });
+    const store = budgeted(await openSqliteState({ path: ":memory:", clock, newJobId: () => `job-${(jobs += 1)}` }));
     await store.budget.putSource(source);
     return new Fleet(store, time, seed);
   }

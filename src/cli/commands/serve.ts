@@ -38,12 +38,13 @@ export function addServeCommand(program: Command, surroundings: Surroundings, ve
         const opening =
           url === null ? openServerState(values.state, surroundings) : openFleetState(url, connections, surroundings);
         const state = await opening;
+        const { budget } = state;
         await using store = state.store;
         const tell = (line: string): void => void surroundings.stdout.write(`${line}\n`);
         await using _server = await startApi({ state, values, version, log, tell, signal });
-        const coordinating = runCoordinator({ store, log, signal });
+        const coordinating = runCoordinator({ store, budget, log, signal });
         const lanes = values.lanes ?? usualLanes();
-        const working = url === null ? runWorker({ store, lanes, version, log, signal }) : null;
+        const working = url === null ? runWorker({ store, budget, lanes, version, log, signal }) : null;
         await Promise.all([coordinating, working]);
         return 0;
       },

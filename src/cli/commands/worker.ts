@@ -37,8 +37,9 @@ export function addWorkerCommand(program: Command, surroundings: Surroundings, v
         const lanes = values.lanes ?? usualLanes();
         using interrupt = surroundings.onInterrupt();
         const log = openLog(surroundings.stderr, { role: "worker", worker: processOwner() });
-        await using store = (await openFleetState(url, lanes + ownConnections, surroundings)).store;
-        await runWorker({ store, lanes, version, log, signal: interrupt.signal });
+        const { store: opened, budget } = await openFleetState(url, lanes + ownConnections, surroundings);
+        await using store = opened;
+        await runWorker({ store, budget, lanes, version, log, signal: interrupt.signal });
         return 0;
       },
     },
