@@ -1,4 +1,7 @@
-/** A TCP proxy whose wire can be cut, one way or both ways: bytes then wait, as on a network that loses every packet. */
+/**
+ * A TCP proxy whose wire can be cut, one way or both ways: bytes then wait, as on a network that loses every packet. It
+ * notes when how much went to the clients.
+ */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
@@ -10,6 +13,28 @@ export interface CutProxy extends AsyncDisposable {
   cut(...directions: readonly Direction[]): void;
   /** What waited goes on. */
   heal(): void;
+  /** What went to the clients so far, in order. */
+  readonly served: readonly Served[];
+}
+
+export interface Served {
+  /** Monotonic. */
+  readonly atMs: number;
+  readonly bytes: number;
+}
+
+/** @returns the most bytes that lie in one second, wherever it begins */
+export function mostInASecond(served: readonly Served[]): number {
+  let [most, sum, from] = [0, 0, 0];
+  for (const { atMs, bytes } of served) {
+    sum += bytes;
+    for (let first = served[from]; first !== undefined && first.atMs <= atMs - 1_000; first = served[from]) {
+      sum -= first.bytes;
+      from += 1;
+    }
+    most = Math.max(most, sum);
+  }
+  return most;
 }
 
 interface Wire {
@@ -19,6 +44,7 @@ interface Wire {
 
 export async function startCutProxy(serverPort: number): Promise<CutProxy> {
   const wires = new Set<Wire>();
+  const served: Served[] = [];
   const isCut = { to_server: false, to_client: false };
   const apply = ({ client, server }: Wire): void => {
     for (const [from, direction] of [
@@ -42,7 +68,10 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       [client, server],
       [server, client],
     ] as const) {
-      from.on("data", (bytes) => to.write(bytes));
+      from.on("data", (bytes) => {
+        if (from === server) served.push({ atMs: performance.now(), bytes: bytes.length });
+        to.write(bytes);
+      });
       from.on("error", end);
       from.on("close", end);
     }
@@ -51,6 +80,7 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
   return {
+    served,
     port: (listener.address() as AddressInfo).port,
     cut: (...directions) => {
       for (const direction of directions) isCut[direction] = true;

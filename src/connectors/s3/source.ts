@@ -33,6 +33,11 @@ import { objectMetadata } from "./object-metadata.ts";
 
 /** Small steps for whoever limits the rate. */
 const frameBytes = 2 ** 20;
+/**
+ * Of a limited read. Each request has its price, in money and in what a server does for it (s3s-fs reads the whole object
+ * for each range), so that a small share is read in fewer steps than a file's.
+ */
+const pieceBytesMin = 2 ** 19;
 
 export class S3Source implements Source {
   readonly location: string;
@@ -136,7 +141,7 @@ export class S3Source implements Source {
   ): Generator<Ahead<Fetched>> {
     const { entry, offset: origin, length } = item;
     const stop = origin + length;
-    const pieceBytes = (): number => budget?.stepBytes(pieceBytesMax) ?? pieceBytesMax;
+    const pieceBytes = (): number => Math.max(pieceBytesMin, budget?.stepBytes(pieceBytesMax) ?? pieceBytesMax);
     const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(item, fromBlock, pieceBytes);
     for (const stretch of stretches) {
       const isLast = stretch.offset + stretch.length === stop;
