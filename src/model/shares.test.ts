@@ -310,6 +310,15 @@ describe("lanes", () => {
     for (const [name, count] of turns) expect(count, name).toBeGreaterThanOrEqual(7);
   });
 
+  test("bind a worker also where no cap does: without a lane it reads nothing", () => {
+    const ledger = new Ledger(null);
+    ledger.lanes = 1;
+    const workers = ["a", "b"].map((name) => workerOf(name, `job-${name}`));
+    settle(ledger, workers, 4);
+    expect(workers.map((worker) => ledger.lanesOf(worker)).toSorted((a, b) => a - b)).toEqual([0, 1]);
+    for (const worker of workers) expect(ledger.used(worker)).toBe(ledger.lanesOf(worker) === 0 ? 0 : null);
+  });
+
   test("do not bind a listing, which has none", () => {
     const ledger = new Ledger(100 * MB);
     ledger.lanes = 1;

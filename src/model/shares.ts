@@ -64,10 +64,11 @@ export function grantFor(
   // A limit that one worker knows of already binds its whole job.
   const limits = all.map((one) => (one.jobId === own.jobId ? jobLimit : limitOf(one)));
   const lanes = caps.lanes === null ? null : lanesFor(all, { ...caps, lanes: caps.lanes });
-  const isFree = caps.bytesPerSecond === null && jobLimit === Infinity;
+  const aimLanes = lanes?.[0] ?? null;
+  const mayRead = own.lanesWanted === 0 || aimLanes !== 0;
+  const isFree = mayRead && caps.bytesPerSecond === null && jobLimit === Infinity;
   const aim = isFree ? Infinity : Math.floor(bytesFor(all, { total: orInfinity(caps.bytesPerSecond), limits, lanes }));
   const left = Math.min(roomIn(orInfinity(caps.bytesPerSecond), here), roomIn(jobLimit, ofJob));
-  const aimLanes = lanes?.[0] ?? null;
   const lanesLeft = (caps.lanes ?? 0) - sum(here.map(({ counted }) => counted.lanes));
   return {
     bytesPerSecond: finite(Math.max(0, Math.floor(Math.min(aim, left)))),
