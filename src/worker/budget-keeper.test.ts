@@ -56,14 +56,17 @@ function rig(...answers: readonly ((asked: Asked) => Grant | Promise<Grant>)[]) 
     [] as unknown[],
     [] as (number | null)[],
   ];
-  const counts = { slowDowns: 0, running: 3 };
+  const counts = { slowDowns: 0, running: 3, releasing: Promise.resolve() };
   const budget = {
     grant: async (request: GrantRequest) => {
       asked.push({ atMs: time.monotonicMs(), request });
       const answer = answers[Math.min(asked.length, answers.length) - 1] as (typeof answers)[number];
       return answer(asked.at(-1) as Asked);
     },
-    release: async (worker: string, jobId: string) => void released.push(`${worker} ${jobId}`),
+    release: async (worker: string, jobId: string) => {
+      released.push(`${worker} ${jobId}`);
+      await counts.releasing;
+    },
   };
   const keeper = new BudgetKeeper({ budget, clock, worker: "worker-1", onError: (error) => errors.push(error) });
   const account: BudgetAccount = {
@@ -220,4 +223,29 @@ test("what is given back is closed at once, asked for no more, and said to the S
   expect(released).toEqual(["worker-1 job-1"]);
   await time.runFor(60_000);
   expect(asked).toHaveLength(2);
+});
+
+test("a share is not asked for while the same one is held or being given back: both are one row", async () => {
+  const answer = Promise.withResolvers<void>();
+  const { time, gate, asked, released, counts, hold } = rig(() => given(10 * MB));
+  counts.releasing = answer.promise;
+  const first = hold();
+  await time.runFor(500);
+  const second = hold();
+  await time.runFor(5_000);
+  expect(asked).toHaveLength(1);
+  const done = first.release();
+  await time.runFor(20_000);
+  expect(released).toHaveLength(1);
+  expect(asked).toHaveLength(1);
+  expect(gate.holds(time.monotonicMs())).toBe(0);
+  answer.resolve();
+  await done;
+  await time.runFor(100);
+  expect(asked).toHaveLength(2);
+  expect(gate.holds(time.monotonicMs())).toBe(10 * MB);
+  await first.release();
+  expect(gate.holds(time.monotonicMs()), "given back once").toBe(10 * MB);
+  await second.release();
+  expect(released).toHaveLength(2);
 });

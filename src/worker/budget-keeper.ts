@@ -43,28 +43,40 @@ export interface BudgetAccount {
 
 export class BudgetKeeper {
   readonly #options: BudgetKeeperOptions;
+  /** Until the last share of each job is given back. */
+  readonly #given = new Map<JobId, Promise<void>>();
 
   constructor(options: BudgetKeeperOptions) {
     this.#options = options;
   }
 
   /**
-   * Closes the gate until there is a grant, and keeps it from then on.
+   * Closes the gate until there is a grant, and keeps it from then on. A job that is held already is asked for when that
+   * share was given back.
    * @returns gives the share back: returns when nothing is asked for any more
    */
   hold(account: BudgetAccount): { readonly release: () => Promise<void> } {
-    const { budget, clock, worker, onError } = this.#options;
+    const { clock } = this.#options;
+    const { jobId, gate } = account;
     const released = new AbortController();
-    account.gate.close(clock.monotonicMs());
-    const kept = new Keeping(this.#options, account).run(released.signal);
-    const release = async (): Promise<void> => {
+    gate.close(clock.monotonicMs());
+    // Both are one row in the Store: what was asked for meanwhile would not count beside the other, or go with it.
+    const before = this.#given.get(jobId) ?? Promise.resolve();
+    const { promise: given, resolve } = Promise.withResolvers<void>();
+    this.#given.set(jobId, given);
+    const kept = before.then(() => new Keeping(this.#options, account).run(released.signal));
+    const giveBack = async (): Promise<void> => {
       released.abort();
-      account.gate.close(clock.monotonicMs());
+      gate.close(clock.monotonicMs());
       await kept;
+      const { budget, worker, onError } = this.#options;
       // What is not given back runs out.
-      await budget.release(worker, account.jobId).catch(onError);
+      await budget.release(worker, jobId).catch(onError);
+      resolve();
+      if (this.#given.get(jobId) === given) this.#given.delete(jobId);
     };
-    return { release };
+    let gone: Promise<void> | null = null;
+    return { release: () => (gone ??= giveBack()) };
   }
 }
 

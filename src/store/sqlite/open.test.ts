@@ -50,7 +50,10 @@ describe("opening the embedded store", () => {
     await (await openSqliteStore({ path, ...options }))[Symbol.asyncDispose]();
     const database = new DatabaseSync(path);
     database.exec(
-      `drop table sources; drop table grants; drop table budget_history; drop index chunks_claim; alter table chunks drop column leased_at; alter table chunks drop column queued_at;
+      `drop table sources; drop table grants; drop table budget_history;
+       drop table tokens; drop table audit; drop table submissions; drop table gates; drop index chunks_failed;
+       drop index verdicts_bad; drop index attempts_bad; drop index exceptions_chunk;
+       drop index chunks_claim; alter table chunks drop column leased_at; alter table chunks drop column queued_at;
        alter table jobs drop column open_rows; alter table inbox drop column open_rows;
        create index chunks_claim on chunks (job_id, phase, rank, slice_offset, id) where state = 'pending';
        create index chunks_open on chunks (job_id, phase) where stage <> 'done';
