@@ -1,10 +1,8 @@
 /** One worker of a fleet: its lanes, its heartbeats, its leases. It keeps nothing: whatever it leaves, another takes up. */
 import { hostname } from "node:os";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
-import { SharedLimit } from "../decorators/rate-limit.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { ThreadLane } from "../lane/thread-lane.ts";
-import type { JobId } from "../model/chunk.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { BudgetStore } from "../ports/budget.ts";
@@ -13,6 +11,7 @@ import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import { LanePool } from "../worker/lane-pool.ts";
 import { LeaseKeeper } from "../worker/lease-keeper.ts";
 import { openOptions } from "./job-spec.ts";
+import { ReadGates } from "./read-gates.ts";
 import { processOwner } from "./state.ts";
 
 const beatMs = 10_000;
@@ -37,7 +36,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   await beats.first();
   log.info("worker started", { lanes });
   const leases = new LeaseKeeper(store, systemClock);
-  const gates = new Gates();
+  const gates = new ReadGates();
   const keeper = new BudgetKeeper({
     budget: options.budget,
     clock: systemClock,
@@ -54,8 +53,9 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
       return new ThreadLane(setup, gates.bufferOf(job.id));
     },
     holdBudget: ({ job, ...crew }) => {
-      const held = keeper.hold({ jobId: job.id, gate: gates.gateOf(job.id), ...crew });
-      return { release: () => held.release().finally(() => gates.forget(job.id)) };
+      const { gate, remove } = gates.add(job.id);
+      const held = keeper.hold({ jobId: job.id, gate, ...crew });
+      return { release: () => held.release().finally(remove) };
     },
     onTrouble: (jobId, error) => {
       beats.failure = `${error.code}: ${error.what}`;
@@ -75,25 +75,6 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     await beats.leave();
   }
   log.info("worker ended");
-}
-
-/** What the lanes of one job share: the limit under which they read. */
-class Gates {
-  readonly #buffers = new Map<JobId, SharedArrayBuffer>();
-
-  bufferOf(id: JobId): SharedArrayBuffer {
-    const buffer = this.#buffers.get(id) ?? new SharedArrayBuffer(SharedLimit.byteLength);
-    this.#buffers.set(id, buffer);
-    return buffer;
-  }
-
-  gateOf(id: JobId): SharedLimit {
-    return new SharedLimit(this.bufferOf(id));
-  }
-
-  forget(id: JobId): void {
-    this.#buffers.delete(id);
-  }
 }
 
 class Beats {
