@@ -73,7 +73,6 @@ async function openLimited(keeper: BudgetKeeper, job: Job, meter: Meter): Promis
   const held = keeper.hold({
     jobId: job.id,
     gate,
-    terms: () => job.terms,
     lanes: () => ({ wanted: 0, running: 0 }),
     slowDowns: () => meter.read("retries"),
     onLanes: () => undefined,

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { countedBytes, type Holding, renewHolding } from "./holding.ts";
-import { type Claimant, grantFor, grantMs, priorities, type Priority } from "./shares.ts";
+import { priorities, type Priority } from "./job.ts";
+import { type Claimant, grantFor, grantMs } from "./shares.ts";
 
 const MB = 1_000_000;
 

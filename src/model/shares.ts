@@ -5,12 +5,10 @@
  * and it reaches the aim when all have asked again.
  */
 import type { Instant, JobId, WorkerId } from "./chunk.ts";
+import type { Priority } from "./job.ts";
 
 /** A grant lives so long by the Store's clock, and less by its worker's. */
 export const grantMs = 30_000;
-
-export const priorities = ["low", "normal", "high"] as const;
-export type Priority = (typeof priorities)[number];
 
 /** The least is a ninth of the most, so a job never gets less than a ninth of an equal part: it yields, and goes on. */
 const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 3, high: 9 };

@@ -5,7 +5,8 @@
  */
 import type { Instant, JobId, WorkerId } from "../model/chunk.ts";
 import type { SourceId, SourceLimits } from "../model/budget.ts";
-import type { Priority, Share } from "../model/shares.ts";
+import type { Priority } from "../model/job.ts";
+import type { Share } from "../model/shares.ts";
 
 export interface SourceRecord extends SourceLimits {
   /** What the throttle allows; null: as many lanes as there are. */
@@ -18,7 +19,6 @@ export interface GrantRequest {
   /** A process. One that reads otherwise beside its lanes (a listing) asks under a name of its own. */
   readonly worker: WorkerId;
   readonly jobId: JobId;
-  readonly terms: JobTerms;
   /** What it keeps to from now on, until it has an answer to this request: 0 when it is closed, null without a limit. */
   readonly holds: { readonly bytesPerSecond: number | null; readonly lanes: number };
   /** What it can make use of; null: all that it gets. */
@@ -29,13 +29,6 @@ export interface GrantRequest {
   readonly readLatencyP95Ms: number | null;
   /** Answers that asked it to slow down, since the last request that was answered. */
   readonly slowDowns: number;
-}
-
-/** What a job asks for itself, as far as its source is concerned. */
-export interface JobTerms {
-  readonly priority: Priority;
-  /** Over all workers. Null: none of its own. */
-  readonly limitBytesPerSecond: number | null;
 }
 
 /** 0 bytes per second: nothing may be read. Null: no limit. */
@@ -92,7 +85,7 @@ export interface BudgetStore {
   removeSource(id: SourceId): Promise<void>;
 
   /**
-   * Gives a worker its share for a job, or renews it, and takes note of what it reports. A worker asks for one job one
+   * Gives a worker its share for a job, by the job's terms as they are now, or renews it, and takes note of what it reports. A worker asks for one job one
    * request at a time; a request whose answer is lost does no harm.
    * @throws job_unknown
    */

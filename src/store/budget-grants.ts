@@ -2,7 +2,7 @@
 import { capDuring } from "../model/budget.ts";
 import type { Instant } from "../model/chunk.ts";
 import { countedBytes, type Holding, renewHolding } from "../model/holding.ts";
-import type { JobSpec } from "../model/job.ts";
+import type { JobSpec, JobTerms } from "../model/job.ts";
 import { type Claimant, grantFor, type Granted, grantMs } from "../model/shares.ts";
 import type { Grant, GrantRecord, GrantRequest } from "../ports/budget.ts";
 import { noteGrant } from "./budget-history.ts";
@@ -16,7 +16,7 @@ export async function grantShare(tx: Tx, request: GrantRequest, now: Instant): P
   const job = await tx.selectFrom("jobs").select("spec").where("id", "=", jobId).executeTakeFirst();
   if (job === undefined) throw unknownJob(jobId);
   const source = await lockedCovering(tx, (JSON.parse(job.spec) as JobSpec).source);
-  await lockedJob(tx, jobId);
+  const terms = JSON.parse((await lockedJob(tx, jobId)).terms) as JobTerms;
   const rows = await livingGrants(tx, { sourceId: source?.id ?? null, jobId }, now);
   const isOwn = (row: GrantRow): boolean => row.worker === worker && row.job_id === jobId;
   const own = rows.find(isOwn) ?? null;
@@ -32,8 +32,8 @@ export async function grantShare(tx: Tx, request: GrantRequest, now: Instant): P
     lanes: source === null ? null : throttleOf(source).lanesAllowed,
     now,
   };
-  const granted = grantFor(askerOf(request), claimants, caps, (other) => here.has(other));
-  const row = grantRow(request, { granted, own, sourceId: source?.id ?? null, now });
+  const granted = grantFor(askerOf(request, terms), claimants, caps, (other) => here.has(other));
+  const row = grantRow(request, { terms, granted, own, sourceId: source?.id ?? null, now });
   await tx
     .insertInto("grants")
     .values(row)
@@ -59,12 +59,12 @@ async function livingGrants(
     .execute();
 }
 
-function askerOf(request: GrantRequest): Claimant {
+function askerOf(request: GrantRequest, terms: JobTerms): Claimant {
   return {
     worker: request.worker,
     jobId: request.jobId,
-    priority: request.terms.priority,
-    jobLimitBytesPerSecond: request.terms.limitBytesPerSecond,
+    priority: terms.priority,
+    jobLimitBytesPerSecond: terms.limitBytesPerSecond,
     wantsBytesPerSecond: request.wantsBytesPerSecond,
     lanesWanted: request.lanesWanted,
     counted: { bytesPerSecond: 0, lanes: 0 },
@@ -91,13 +91,14 @@ function holdingOf(row: GrantRow): Holding {
 }
 
 interface Decided {
+  readonly terms: JobTerms;
   readonly granted: Granted;
   readonly own: GrantRow | null;
   readonly sourceId: string | null;
   readonly now: Instant;
 }
 
-function grantRow(request: GrantRequest, { granted, own, sourceId, now }: Decided): GrantRow {
+function grantRow(request: GrantRequest, { terms, granted, own, sourceId, now }: Decided): GrantRow {
   const { holds } = request;
   const before = own === null ? null : holdingOf(own);
   const holding = renewHolding(before, { given: granted.bytesPerSecond, holds: holds.bytesPerSecond, now });
@@ -105,8 +106,8 @@ function grantRow(request: GrantRequest, { granted, own, sourceId, now }: Decide
     job_id: request.jobId,
     worker: request.worker,
     source_id: sourceId,
-    priority: request.terms.priority,
-    job_limit: request.terms.limitBytesPerSecond,
+    priority: terms.priority,
+    job_limit: terms.limitBytesPerSecond,
     wants: request.wantsBytesPerSecond,
     lanes_wanted: request.lanesWanted,
     bytes_per_second: holding.given,

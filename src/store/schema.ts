@@ -9,9 +9,8 @@
 import type { Generated, Kysely, Selectable, Transaction } from "kysely";
 import type { ChunkKind, ChunkState, Instant, Stage } from "../model/chunk.ts";
 import type { Evidence, ReadFrom } from "../model/entry.ts";
-import type { JobStatus, Wish } from "../model/job.ts";
+import type { JobStatus, Priority, Wish } from "../model/job.ts";
 import type { Role } from "../ports/access.ts";
-import type { Priority } from "../model/shares.ts";
 
 export interface JobsTable {
   id: string;

@@ -71,7 +71,6 @@ function rig(...answers: readonly ((asked: Asked) => Grant | Promise<Grant>)[]) 
   const keeper = new BudgetKeeper({ budget, clock, worker: "worker-1", onError: (error) => errors.push(error) });
   const account: BudgetAccount = {
     jobId: "job-1",
-    terms: () => ({ priority: "high", limitBytesPerSecond: 9 }),
     gate,
     lanes: () => ({ wanted: 4, running: counts.running }),
     slowDowns: () => counts.slowDowns,
@@ -97,7 +96,6 @@ test("a gate is closed until there is a grant, and open from then on for what wa
     {
       worker: "worker-1",
       jobId: "job-1",
-      terms: { priority: "high", limitBytesPerSecond: 9 },
       holds: { bytesPerSecond: 0, lanes: 3 },
       wantsBytesPerSecond: null,
       lanesWanted: 4,

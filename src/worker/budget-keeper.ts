@@ -5,7 +5,7 @@
  * holds up no other.
  */
 import type { JobId, WorkerId } from "../model/chunk.ts";
-import type { BudgetStore, Grant, GrantRequest, JobTerms, ReadGate } from "../ports/budget.ts";
+import type { BudgetStore, Grant, GrantRequest, ReadGate } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
 
 const heartbeatMs = 10_000;
@@ -30,8 +30,6 @@ export interface BudgetKeeperOptions {
 
 export interface BudgetAccount {
   readonly jobId: JobId;
-  /** As they are known now. */
-  readonly terms: () => JobTerms;
   readonly gate: ReadGate;
   /** Of this job in this process; nothing wanted and nothing running for a listing. */
   readonly lanes: () => { readonly wanted: number; readonly running: number };
@@ -158,7 +156,7 @@ class Keeping {
   }
 
   #request(nowMs: number, holds: number | null): GrantRequest {
-    const { jobId, terms, gate, lanes, slowDowns } = this.#account;
+    const { jobId, gate, lanes, slowDowns } = this.#account;
     const { wanted, running } = lanes();
     const elapsedMs = nowMs - this.#askedAtMs;
     // A request soon after another has seen too little to say something else.
@@ -174,7 +172,6 @@ class Keeping {
     return {
       worker: this.#options.worker,
       jobId,
-      terms: terms(),
       holds: { bytesPerSecond: holds, lanes: running },
       wantsBytesPerSecond: this.#wants,
       lanesWanted: wanted,

@@ -5,7 +5,7 @@
 import { Bell } from "../base/bell.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import type { JobId } from "../model/chunk.ts";
-import { isActive, type Job, type JobTerms, type Priority } from "../model/job.ts";
+import { isActive, type Job, type Priority } from "../model/job.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Lane } from "../ports/lane.ts";
 import type { OpenJob, Store } from "../ports/store.ts";
@@ -40,7 +40,6 @@ export interface LanePoolOptions {
 export interface BudgetedCrew {
   readonly job: Job;
   /** As they are known now. */
-  readonly terms: () => JobTerms;
   readonly lanes: () => { readonly wanted: number; readonly running: number };
   /** Requests that the stores had them send again, ever. */
   readonly slowDowns: () => number;
@@ -51,7 +50,6 @@ export interface BudgetedCrew {
 /** What lanes of one job share. */
 interface Crew {
   readonly job: Job;
-  terms: JobTerms;
   budget: { readonly release: () => Promise<void> } | null;
   lanesAllowed: number | null;
   /** Of lanes that have left. */
@@ -122,12 +120,6 @@ export class LanePool {
     }
     for (const [id, share] of sharesOf(wanted, this.#options.lanes, (job) => this.#crews.get(job)?.isIdle ?? false))
       await this.#man(id, share);
-    for (const { id, terms } of wanted) this.#know(id, terms);
-  }
-
-  #know(id: JobId, terms: JobTerms): void {
-    const crew = this.#crews.get(id);
-    if (crew !== undefined) crew.terms = terms;
   }
 
   #dismiss(id: JobId, crew: Crew): void {
@@ -168,7 +160,6 @@ export class LanePool {
     const crew = emptyCrew(job);
     crew.budget = this.#options.holdBudget({
       job,
-      terms: () => crew.terms,
       lanes: () => ({ wanted: this.#options.lanes, running: crew.members.size }),
       slowDowns: () => retriesOf(crew),
       onLanes: (allowed) => {
@@ -236,7 +227,6 @@ function retriesOf({ retries, members }: Crew): number {
 function emptyCrew(job: Job): Crew {
   return {
     job,
-    terms: job.terms,
     budget: null,
     lanesAllowed: null,
     retries: 0,

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { calmMs, reactionMs } from "../../src/model/aimd.ts";
 import type { SourceLimits } from "../../src/model/budget.ts";
-import { grantMs, priorities } from "../../src/model/shares.ts";
+import { type JobTerms, priorities, usualTerms } from "../../src/model/job.ts";
+import { grantMs } from "../../src/model/shares.ts";
 import type { BudgetedStore } from "./budgeted-store.ts";
 import type { BudgetStore, Grant, GrantRequest } from "../../src/ports/budget.ts";
 import { Random } from "../simulation/random.ts";
@@ -22,8 +23,12 @@ const archive: SourceLimits = {
   thresholds: [],
 };
 
-async function jobOn(store: BudgetedStore, source = "file:///source/tree"): Promise<string> {
-  return (await store.createJob({ ...jobSpec(), source })).id;
+async function jobOn(
+  store: BudgetedStore,
+  source = "file:///source/tree",
+  terms: Partial<JobTerms> = {},
+): Promise<string> {
+  return (await store.createJob({ ...jobSpec(), source }, { ...usualTerms, ...terms })).id;
 }
 
 /** A process that keeps to what it was told, for as long as it may. */
@@ -38,7 +43,6 @@ class Reader {
     this.request = {
       worker,
       jobId,
-      terms: { priority: "normal", limitBytesPerSecond: null },
       holds: { bytesPerSecond: 0, lanes: 0 },
       wantsBytesPerSecond: null,
       lanesWanted: 4,
@@ -144,12 +148,9 @@ function grantTests(make: () => Promise<Rig>): void {
   test("the sum of what was granted is within the cap, and workers and jobs come to their parts", async () => {
     const { store, clock } = await make();
     await store.budget.putSource(archive);
-    const [low, high] = [await jobOn(store), await jobOn(store, "file:///source")];
-    const readers = [
-      new Reader(clock, "w1", low, { terms: { priority: "low", limitBytesPerSecond: null } }),
-      new Reader(clock, "w1", high, { terms: { priority: "high", limitBytesPerSecond: null } }),
-      new Reader(clock, "w2", high, { terms: { priority: "high", limitBytesPerSecond: null } }),
-    ];
+    const low = await jobOn(store, "file:///source/tree", { priority: "low" });
+    const high = await jobOn(store, "file:///source", { priority: "high" });
+    const readers = [new Reader(clock, "w1", low), new Reader(clock, "w1", high), new Reader(clock, "w2", high)];
     for (let round = 0; round < 6; round += 1) {
       for (const reader of readers) {
         await reader.ask(store.budget);
@@ -226,14 +227,16 @@ function grantTests(make: () => Promise<Rig>): void {
     const { store, clock } = await make();
     await store.budget.putSource(archive);
     for (const place of ["file:///source", "file:///elsewhere"]) {
-      const jobId = await jobOn(store, place);
-      const terms = { priority: "high", limitBytesPerSecond: 6 * MB } as const;
-      const readers = ["a", "b", "c"].map((name) => new Reader(clock, name, jobId, { terms }));
+      const jobId = await jobOn(store, place, { limitBytesPerSecond: 6 * MB });
+      const readers = ["a", "b", "c"].map((name) => new Reader(clock, name, jobId));
       for (let round = 0; round < 4; round += 1) {
         for (const reader of readers) await reader.ask(store.budget);
         expect(total(readers)).toBeLessThanOrEqual(6 * MB);
       }
       expect(readers.map(({ reads }) => reads)).toEqual([2 * MB, 2 * MB, 2 * MB]);
+      await store.setTerms(jobId, { ...usualTerms, limitBytesPerSecond: 3 * MB });
+      for (let round = 0; round < 3; round += 1) for (const reader of readers) await reader.ask(store.budget);
+      expect(readers.map(({ reads }) => reads)).toEqual([MB, MB, MB]);
     }
   });
 
@@ -257,11 +260,11 @@ function grantTests(make: () => Promise<Rig>): void {
     for (let seed = 1; seed <= 4; seed += 1) {
       const random = new Random(seed);
       await store.budget.putSource(archive);
-      const jobs = [await jobOn(store), await jobOn(store)];
+      const jobs: string[] = [];
+      for (const priority of priorities) jobs.push(await jobOn(store, "file:///source", { priority }));
       const readers: Reader[] = [];
       const join = (at: number): Reader => {
-        const terms = { priority: random.pick(priorities), limitBytesPerSecond: null };
-        const reader = new Reader(clock, `${seed}-${at}`, random.pick(jobs), { terms });
+        const reader = new Reader(clock, `${seed}-${at}`, random.pick(jobs));
         readers.push(reader);
         return reader;
       };

@@ -5,7 +5,8 @@
 import { describe, expect, test } from "vitest";
 import { limitReads, SharedLimit } from "../../src/decorators/rate-limit.ts";
 import type { SourceLimits } from "../../src/model/budget.ts";
-import type { BudgetStore, JobTerms } from "../../src/ports/budget.ts";
+import { type JobTerms, usualTerms } from "../../src/model/job.ts";
+import type { BudgetStore } from "../../src/ports/budget.ts";
 import type { ReadBudget, Source } from "../../src/ports/source.ts";
 import { openSqliteState } from "../../src/store/sqlite/open.ts";
 import { BudgetKeeper } from "../../src/worker/budget-keeper.ts";
@@ -42,7 +43,6 @@ class Fleet {
   /** The Store answers. */
   isUp = true;
   readonly store: BudgetedStore;
-  readonly jobs = new Map<string, JobTerms>();
   readonly random: Random;
 
   private constructor(store: BudgetedStore, time: SimTime, seed: number) {
@@ -61,9 +61,8 @@ class Fleet {
   }
 
   async job(terms: Partial<JobTerms> = {}): Promise<string> {
-    const { id } = await this.store.createJob({ ...jobSpec(), source: "file:///source" });
-    this.jobs.set(id, { priority: "normal", limitBytesPerSecond: null, ...terms });
-    return id;
+    const spec = { ...jobSpec(), source: "file:///source" };
+    return (await this.store.createJob(spec, { ...usualTerms, ...terms })).id;
   }
 
   worker(jobId: string, options: WorkerOptions = {}): Worker {
@@ -133,7 +132,6 @@ class Worker {
     });
     const { release } = keeper.hold({
       jobId,
-      terms: () => fleet.jobs.get(jobId) as JobTerms,
       gate: this.#limit,
       lanes: () => ({ wanted: lanes, running: lanes }),
       slowDowns: () => 0,

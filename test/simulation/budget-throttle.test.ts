@@ -67,7 +67,6 @@ function runWorker(
   let running = 0;
   new BudgetKeeper({ budget, clock: process.clock, worker: name, onError: (error) => expect(error).toBeNull() }).hold({
     jobId,
-    terms: () => ({ priority: "normal", limitBytesPerSecond: null }),
     gate: limit,
     lanes: () => ({ wanted: lanesEach, running }),
     slowDowns: () => 0,
