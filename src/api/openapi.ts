@@ -52,6 +52,7 @@ const tags = [
   { name: "Control", description: "Pause, resume, cancel, and what may change while a job runs." },
   { name: "Proof", description: "What is proven, and what failed." },
   { name: "Chunks", description: "The slices of a job, and who worked on them." },
+  { name: "Sources", description: "What may be read of each source, and who reads it now." },
   { name: "Fleet", description: "The workers." },
   { name: "Access", description: "Tokens and the audit log." },
   { name: "Server", description: "Health, and this document." },

@@ -57,6 +57,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   evidence_missing: 422,
   idempotency_conflict: 422,
   job_unknown: 404,
+  source_unknown: 404,
   token_unknown: 404,
   job_state: 409,
   job_locked: 409,

@@ -1,6 +1,7 @@
 /** One operation of the API: its words in the OpenAPI document, what it takes and gives, and what it does. */
 import { z } from "zod";
 import type { Access, Role } from "../ports/access.ts";
+import type { BudgetStore } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Overview } from "../ports/overview.ts";
 import type { Store } from "../ports/store.ts";
@@ -16,6 +17,7 @@ export interface Api {
   readonly store: ApiStore;
   readonly access: Access;
   readonly overview: Overview;
+  readonly budget: BudgetStore;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly version: string;
@@ -58,7 +60,7 @@ export interface Reply<A> {
 /** Written as it comes, until it ends or the request's signal aborts. */
 export type Streamed = AsyncIterable<string>;
 
-export type Method = "GET" | "POST" | "PATCH" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 interface Words {
   /** The name of the operation in the document and in the audit log. */

@@ -14,6 +14,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { GodwitError } from "../base/errors.ts";
 import type { Access } from "../ports/access.ts";
+import type { BudgetStore } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Overview } from "../ports/overview.ts";
 import { type AllowLists, canonicalLists } from "./allow-list.ts";
@@ -36,6 +37,7 @@ export interface ListenOptions {
   readonly store: ApiStore;
   readonly access: Access;
   readonly overview: Overview;
+  readonly budget: BudgetStore;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly version: string;
@@ -179,11 +181,12 @@ class Serving {
 }
 
 function apiOf(options: ListenOptions): Api {
-  const { store, access, overview, clock, randomBytes, version } = options;
+  const { store, access, overview, budget, clock, randomBytes, version } = options;
   return {
     store,
     access,
     overview,
+    budget,
     clock,
     randomBytes,
     version,

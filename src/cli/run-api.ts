@@ -41,12 +41,13 @@ const bytes = (count: number): Uint8Array => randomBytes(count);
 
 /** @throws listen_refused, usage */
 export async function startApi({ state, values, version, log, tell, signal }: RunApiOptions): Promise<ApiServer> {
-  const { store, access, overview } = state;
+  const { store, access, overview, budget } = state;
   const { host, port } = hostAndPort(values.listen);
   const server = await listen({
     store,
     access,
     overview,
+    budget,
     clock: systemClock,
     randomBytes: bytes,
     version,

@@ -61,6 +61,7 @@ export async function apiPlace(options: ApiPlaceOptions = {}): Promise<ApiPlace>
     store: state.store,
     access: state.access,
     overview: state.overview,
+    budget: state.budget,
     clock: systemClock,
     randomBytes,
     version: "0.0.0-test",

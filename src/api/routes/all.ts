@@ -7,6 +7,7 @@ import { auditRoute, workersRoute } from "./fleet.ts";
 import { listRoute, statusRoute } from "./migrations.ts";
 import { exceptionsRoute, reportRoute } from "./proof.ts";
 import { documentRoutes, healthRoute } from "./server.ts";
+import { budgetRoute, putSourceRoute, removeSourceRoute, sourceRoute, sourcesRoute } from "./sources.ts";
 import { submitRoute } from "./submit.ts";
 import { makeTokenRoute, revokeTokenRoute, tokensRoute } from "./tokens.ts";
 
@@ -26,6 +27,11 @@ const operations: readonly Route[] = [
   chunkMapRoute,
   attemptsRoute,
   checkpointRoute,
+  sourcesRoute,
+  sourceRoute,
+  putSourceRoute,
+  removeSourceRoute,
+  budgetRoute,
   workersRoute,
   auditRoute,
   tokensRoute,

@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
 import { refuseNested } from "../../coordinator/nested.ts";
+import { checkSubmission } from "../../model/budget.ts";
 import { type JobSpec, type JobTerms, usualTerms } from "../../model/job.ts";
 import { specOf } from "../../model/job-spec.ts";
 import { placeOf, refuseForbidden } from "../allow-list.ts";
-import { fieldProblems, invalid } from "../problem.ts";
+import { fieldProblems, invalid, Refusal } from "../problem.ts";
 import { type Api, type Call, route } from "../route.ts";
 import { parallelWorkers, priority, submitted, throughputLimit } from "../shapes.ts";
 import { bytesPerSecondOf, instantOrNull } from "../units.ts";
@@ -124,10 +125,27 @@ const keyShape = z
   .regex(/^[\x21-\x7e]{1,255}$/, "has 1 to 255 visible ASCII characters")
   .nullable();
 
+/** Before there is a job: a production source is never read without a cap. @throws source_unlimited */
+async function refuseUnlimited({ budget }: Pick<Api, "budget">, source: string): Promise<void> {
+  try {
+    checkSubmission(await budget.sources(), source);
+  } catch (error) {
+    if (!(error instanceof GodwitError) || error.code !== "source_unlimited") throw error;
+    const { what, hint } = error;
+    throw new Refusal("source_unlimited", {
+      status: 422,
+      what,
+      hint,
+      fields: [{ field: "source_path", detail: what }],
+    });
+  }
+}
+
 async function submit({ api, body, caller, idempotencyKey }: Call<unknown, unknown, SubmitBody>) {
   const parsed = keyShape.safeParse(idempotencyKey);
   if (!parsed.success) throw invalid(fieldProblems(parsed.error, "header Idempotency-Key"));
   const [spec, terms] = [specOfBody(body, api), termsOfBody(body)];
+  await refuseUnlimited(api, spec.source);
   const digest = createHash("sha256").update(JSON.stringify({ spec, terms })).digest("hex");
   const key = parsed.data === null ? null : { owner: caller.tokenId ?? "", key: parsed.data };
   const { job, replayed } = await api.access.submit({ key, digest, spec, terms });

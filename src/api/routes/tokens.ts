@@ -9,7 +9,9 @@ import { instantOrNull, instantText } from "../units.ts";
 
 const role = z
   .enum(roles)
-  .describe("viewer looks; operator also submits and controls; admin also makes tokens and reads the audit log");
+  .describe(
+    "viewer looks; operator also submits and controls; admin also caps sources, makes tokens and reads the audit log",
+  );
 
 const fields = {
   token_id: tokenId,
