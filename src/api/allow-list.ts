@@ -8,7 +8,10 @@ export interface AllowLists {
   /** Paths or URLs below which sources may lie; null: anywhere. */
   readonly sources: readonly string[] | null;
   readonly targets: readonly string[] | null;
-  /** Endpoints of S3-compatible stores beside the usual one; null: any. */
+  /**
+   * Endpoints of S3-compatible stores beside that of the workers' own configuration. Null: any, or none where places are
+   * on a list: under another endpoint, a bucket of the same name is another place.
+   */
   readonly s3Endpoints: readonly string[] | null;
 }
 
@@ -58,7 +61,9 @@ export function refuseForbidden(lists: AllowLists, { source, target, links, s3En
       throw forbidden("links", "links may lead out of the places from which sources may be read");
   }
   if (lists.targets !== null) refuseOutside("target_path", target, lists.targets);
-  if (s3Endpoint !== null && lists.s3Endpoints !== null && !lists.s3Endpoints.includes(s3Endpoint))
+  const hasLists = lists.sources !== null || lists.targets !== null;
+  const endpoints = lists.s3Endpoints ?? (hasLists ? [] : null);
+  if (s3Endpoint !== null && endpoints !== null && !endpoints.includes(s3Endpoint))
     throw forbidden("s3.endpoint", "is not on the list of endpoints");
 }
 

@@ -25,6 +25,10 @@ export const apiOptions = {
   ),
   allowSource: repeatedOption("--allow-source <place>", "only sources in there, a path or URL; may be given again"),
   allowTarget: repeatedOption("--allow-target <place>", "only targets in there, a path or URL; may be given again"),
+  allowS3Endpoint: repeatedOption(
+    "--allow-s3-endpoint <url>",
+    "a job may name this S3 endpoint; with lists of places, no other; may be given again",
+  ),
 } as const;
 
 export interface RunApiOptions {
@@ -55,7 +59,11 @@ export async function startApi({ state, values, version, log, tell, signal }: Ru
     port,
     tls: tlsOf(values),
     auth: values.withoutTokens ? "open" : "tokens",
-    allowLists: { sources: listOf(values.allowSource), targets: listOf(values.allowTarget), s3Endpoints: null },
+    allowLists: {
+      sources: listOf(values.allowSource),
+      targets: listOf(values.allowTarget),
+      s3Endpoints: listOf(values.allowS3Endpoint),
+    },
     onCancelled: (jobId) => void discardCancelled(state, jobId, { log, signal }),
     onError: (error, requestId) =>
       log.error("a request failed", { request_id: requestId, error: toGodwitError(error).toJSON() }),

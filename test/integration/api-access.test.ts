@@ -239,6 +239,12 @@ test("sources and targets lie where the allow-lists say, whatever way leads ther
   expect(await ask("s3://bucket/prefix/x", { s3: { endpoint: "https://s3.example.org" } })).toEqual([201, undefined]);
   expect(await ask(join(dir, "in"), { target_path: join(dir, "out") })).toEqual([403, "target_path"]);
   expect(await ask(join(dir, "in"), { links: "follow" })).toEqual([403, "links"]);
+  const unlisted = await apiPlace({ allowLists: { ...noLists, sources: ["s3://bucket"] } });
+  const elsewhere = { source_path: "s3://bucket/x", target_path: "/to", s3: { endpoint: "https://evil.example.org" } };
+  expect(await unlisted.ask("POST", "/migrations", { body: elsewhere })).toMatchObject({
+    status: 403,
+    body: { errors: [{ field: "s3.endpoint" }] },
+  });
   // The same bytes, written otherwise.
   expect(await ask(`file://${dir}/%69n`, { target_path: join(dir, "to") })).toEqual([201, undefined]);
 });
