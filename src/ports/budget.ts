@@ -85,8 +85,8 @@ export interface BudgetStore {
   removeSource(id: SourceId): Promise<void>;
 
   /**
-   * Gives a worker its share for a job, by the job's terms as they are now, or renews it, and takes note of what it reports. A worker asks for one job one
-   * request at a time; a request whose answer is lost does no harm.
+   * Gives a worker its share for a job, by the job's terms as they are now, or renews it, and takes note of what it
+   * reports. A worker asks for one job one request at a time; a request whose answer is lost does no harm.
    * @throws job_unknown
    */
   grant(request: GrantRequest): Promise<Grant>;

@@ -38,9 +38,13 @@ test("a lane that looks for work while others wait hears of what comes meanwhile
       signal: stop.signal,
     });
   });
-  void clock.sleep(50).then(() => newWork.ring());
-  await time.runFor(400);
-  expect(claims).toEqual(["lane-1 at 0", "lane-2 at 0", "lane-1 at 50", "lane-2 at 100"]);
+  void clock.sleep(30).then(() => newWork.ring());
+  await time.runFor(120);
+  expect(claims).toEqual(["lane-1 at 0", "lane-2 at 0", "lane-1 at 30", "lane-2 at 100"]);
+  // Without a bell: after 100 ms, 200, 400, 500, 500.
+  await time.runFor(2_000);
+  const ofLane = claims.filter((claim) => claim.startsWith("lane-1")).map((claim) => Number(claim.split(" at ")[1]));
+  expect(ofLane).toEqual([0, 30, 130, 330, 730, 1_230, 1_730]);
   stop.abort();
   await Promise.all([time.runFor(1_000), ...loops]);
 });

@@ -104,7 +104,6 @@ test("grants and their history are told", async () => {
   await place.state.budget.grant({
     worker: "h:1:1",
     jobId: String(body["job_id"]),
-    terms: { priority: "normal", limitBytesPerSecond: null },
     holds: { bytesPerSecond: 0, lanes: 0 },
     wantsBytesPerSecond: null,
     lanesWanted: 4,
