@@ -47,8 +47,8 @@ describeOnServers("a read limit on a bucket", (s3) => {
     const work: Work = { jobId: "job-1", chunkId: 1, kind: "pack", items: [item], staging: null };
 
     const frames = source.read({ work, from: 0, skip: new Set() }, never)[Symbol.asyncIterator]();
-    // A hundredth of a second's worth at a time; the last one may end after the clock stands still.
-    const step = Math.floor((4 * MiB) / 100);
+    // The least that is asked for at a time; the last one may end after the clock stands still.
+    const step = MiB / 2;
     let read = 0;
     while (read + 2 * step <= 4 * MiB) {
       const { value } = await frames.next();
