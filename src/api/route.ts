@@ -12,8 +12,8 @@ import type { StreamSeats } from "./stream-seats.ts";
 
 export type ApiStore = Pick<Store, "wish" | "setTerms" | "requeue" | "stopIdle" | "workers" | "open">;
 
-/** What operations work with. */
-export interface Api {
+/** What a server is given for its operations. */
+export interface ApiParts {
   readonly store: ApiStore;
   readonly access: Access;
   readonly overview: Overview;
@@ -21,6 +21,10 @@ export interface Api {
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly version: string;
+}
+
+/** What operations work with. */
+export interface Api extends ApiParts {
   readonly allowLists: AllowLists;
   readonly progress: ProgressLog;
   readonly maps: MapCache;

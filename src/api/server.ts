@@ -13,16 +13,12 @@ import {
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { GodwitError } from "../base/errors.ts";
-import type { Access } from "../ports/access.ts";
-import type { BudgetStore } from "../ports/budget.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Overview } from "../ports/overview.ts";
 import { type AllowLists, canonicalLists } from "./allow-list.ts";
 import { Dispatcher } from "./dispatch.ts";
 import { MapCache } from "./map-cache.ts";
 import { problemAnswer, problemMedia, Refusal } from "./problem.ts";
 import { ProgressLog } from "./progress-log.ts";
-import type { Api, ApiStore } from "./route.ts";
+import type { Api, ApiParts } from "./route.ts";
 import { apiRoutes } from "./routes/all.ts";
 import { StreamSeats } from "./stream-seats.ts";
 import { writeAnswer, writeProblem } from "./write-answer.ts";
@@ -33,14 +29,7 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-export interface ListenOptions {
-  readonly store: ApiStore;
-  readonly access: Access;
-  readonly overview: Overview;
-  readonly budget: BudgetStore;
-  readonly clock: Clock;
-  readonly randomBytes: (count: number) => Uint8Array;
-  readonly version: string;
+export interface ListenOptions extends ApiParts {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;

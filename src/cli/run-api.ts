@@ -1,35 +1,14 @@
 /** The API of `serve`: whom it serves and from where, by its options, and the first token. */
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
 import { firstAdminToken } from "../api/tokens.ts";
 import { type ApiServer, listen } from "../api/server.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { State } from "../store/state.ts";
-import { discardStaged } from "./discard.ts";
-import { option, repeatedOption, type Values } from "./job-options.ts";
-
-export const apiOptions = {
-  listen: option(
-    "--listen <host:port>",
-    "where the API listens; beyond this machine only with TLS (default: 127.0.0.1:7340)",
-    z.string().default("127.0.0.1:7340"),
-  ),
-  tlsCert: option("--tls-cert <file>", "a certificate with its chain, in PEM", z.string().nullable().default(null)),
-  tlsKey: option("--tls-key <file>", "its key, in PEM", z.string().nullable().default(null)),
-  withoutTokens: option(
-    "--without-tokens",
-    "ask for no token: whoever reaches this machine's own address is an admin",
-    z.boolean().default(false),
-  ),
-  allowSource: repeatedOption("--allow-source <place>", "only sources in there, a path or URL; may be given again"),
-  allowTarget: repeatedOption("--allow-target <place>", "only targets in there, a path or URL; may be given again"),
-  allowS3Endpoint: repeatedOption(
-    "--allow-s3-endpoint <url>",
-    "a job may name this S3 endpoint; with lists of places, no other; may be given again",
-  ),
-} as const;
+import { discardLogged } from "./discard-logged.ts";
+import type { apiOptions } from "./fleet-options.ts";
+import type { Values } from "./job-options.ts";
 
 export interface RunApiOptions {
   readonly state: State;
@@ -64,7 +43,8 @@ export async function startApi({ state, values, version, log, tell, signal }: Ru
       targets: listOf(values.allowTarget),
       s3Endpoints: listOf(values.allowS3Endpoint),
     },
-    onCancelled: (jobId) => void discardCancelled(state, jobId, { log, signal }),
+    // Nobody leads it: what it has staged is removed here.
+    onCancelled: (jobId) => void discardLogged(jobId, { store, log, signal }),
     onError: (error, requestId) =>
       log.error("a request failed", { request_id: requestId, error: toGodwitError(error).toJSON() }),
   });
@@ -72,20 +52,6 @@ export async function startApi({ state, values, version, log, tell, signal }: Ru
   const token = values.withoutTokens ? null : await firstAdminToken(access, bytes);
   if (token !== null) tell(`first admin token, told once: ${token}`);
   return server;
-}
-
-/** Nobody leads it: what it has staged is removed here. */
-async function discardCancelled(
-  { store }: State,
-  jobId: string,
-  { log, signal }: Pick<RunApiOptions, "log" | "signal">,
-): Promise<void> {
-  try {
-    const job = await store.job(jobId);
-    if (job !== null) await discardStaged(store, job, signal);
-  } catch (error) {
-    log.warn("what the job had staged cannot be removed now", { job_id: jobId, error: toGodwitError(error).toJSON() });
-  }
 }
 
 function hostAndPort(typed: string): { readonly host: string; readonly port: number } {

@@ -14,7 +14,8 @@ import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import type { Log } from "../platform/log.ts";
 import type { BudgetStore } from "../ports/budget.ts";
 import type { Store } from "../ports/store.ts";
-import { discardStaged, mayHaveLeft } from "./discard.ts";
+import { discardLogged } from "./discard-logged.ts";
+import { mayHaveLeft } from "./discard.ts";
 import { openOptions } from "./job-spec.ts";
 import { processOwner } from "./state.ts";
 
@@ -31,15 +32,7 @@ export async function runCoordinator(options: RunCoordinatorOptions): Promise<vo
   const end = async (job: Job): Promise<void> => {
     log.info("job ended", { job_id: job.id, status: job.status });
     const isOver = job.status === "cancelled" || (job.status === "complete" && mayHaveLeft(job));
-    if (!isOver) return;
-    try {
-      await discardStaged(store, job, signal);
-    } catch (error) {
-      log.warn("what the job had staged cannot be removed now", {
-        job_id: job.id,
-        error: toGodwitError(error).toJSON(),
-      });
-    }
+    if (isOver) await discardLogged(job.id, { store, log, signal });
   };
   const owner = processOwner();
   const onError = (error: unknown): void =>

@@ -25,6 +25,7 @@ import { unknownJob } from "./counters.ts";
 import { leasedRows } from "./claim.ts";
 import { findJob, jobOf } from "./jobs.ts";
 import { jobRow, livingLeader } from "./lead.ts";
+import { attemptRecord } from "./report-rows.ts";
 import type { Database, Engine, Tx } from "./schema.ts";
 import type { SqlStoreOptions } from "./sql-store.ts";
 
@@ -197,16 +198,7 @@ export class SqlOverview implements Overview {
       let query = tx.selectFrom("attempts").selectAll().where("job_id", "=", jobId);
       if (after !== null) query = query.where("id", "<", after);
       const rows = await query.orderBy("id", "desc").limit(limit).execute();
-      return rows.map((row) => ({
-        id: row.id,
-        chunkId: row.chunk_id,
-        stage: row.stage,
-        worker: row.worker,
-        epoch: row.epoch,
-        startedAt: row.started_at,
-        endedAt: row.ended_at,
-        why: row.why,
-      }));
+      return rows.map((row) => Object.assign(attemptRecord(row), { id: row.id }));
     });
   }
 

@@ -11,7 +11,7 @@ import { receiptsOf } from "./blobs.ts";
 import { leasedRows } from "./claim.ts";
 import { encodeSlice } from "./load.ts";
 import { Rows } from "./rows.ts";
-import type { ChunkRow, Database, Engine, Tx } from "./schema.ts";
+import type { AttemptsTable, ChunkRow, Database, Engine, Tx } from "./schema.ts";
 
 /** A pack of 4,096 files comes with some 200 KB of items and receipts. */
 const chunkPage = 16;
@@ -106,20 +106,22 @@ export async function* streamVerdicts(engine: Engine, jobId: JobId): AsyncIterab
   }
 }
 
+export function attemptRecord(row: Selectable<AttemptsTable>) {
+  return {
+    chunkId: row.chunk_id,
+    stage: row.stage,
+    worker: row.worker,
+    epoch: row.epoch,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    why: row.why,
+  };
+}
+
 /** Those that ended, in order of their ends; then those that run. */
 export async function* streamAttempts(engine: Engine, jobId: JobId): AsyncIterable<AttemptRecord> {
   const rows = pages(page, (after, limit) => engine.read((tx) => pageOf(tx, "attempts", { jobId, after, limit })));
-  for await (const row of rows) {
-    yield {
-      chunkId: row.chunk_id,
-      stage: row.stage,
-      worker: row.worker,
-      epoch: row.epoch,
-      startedAt: row.started_at,
-      endedAt: row.ended_at,
-      why: row.why,
-    };
-  }
+  for await (const row of rows) yield attemptRecord(row);
   const running = await engine.read((tx) => leasedRows(tx, jobId).orderBy("id").execute());
   for (const row of running) {
     yield {

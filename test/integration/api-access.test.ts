@@ -47,7 +47,7 @@ test("a token that is wrong, cut short, revoked or expired opens nothing, and al
   });
   const made = await place.ask("POST", "/tokens", {
     token: place.tokens.admin,
-    body: { name: "for now", role: "viewer" },
+    body: { name: "to be revoked", role: "viewer" },
   });
   expect(made.status).toBe(201);
   const token = String(made.body["token"]);

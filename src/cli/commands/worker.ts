@@ -1,24 +1,9 @@
 /** `worker`: takes part in a fleet. */
 import type { Command } from "commander";
-import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
-import { openLog } from "../../platform/log.ts";
 import { addCommand } from "../command.ts";
-import { openFleetState, storeOption, storeUrl } from "../fleet-store.ts";
-import { option } from "../job-options.ts";
-import { usualLanes } from "../lanes.ts";
-import { runWorker } from "../run-worker.ts";
-import { processOwner } from "../state.ts";
+import { lanesOption, storeOption, storeUrl } from "../fleet-options.ts";
 import type { Surroundings } from "../surroundings.ts";
-
-/** Beside what lanes claim and record at the same time: heartbeats and the look at the jobs. */
-const ownConnections = 3;
-
-export const lanesOption = option(
-  "--lanes <n>",
-  "tasks that it works on side by side (default: by the machine's cores)",
-  z.coerce.number().int().min(1).max(256).nullable().default(null),
-);
 
 export function addWorkerCommand(program: Command, surroundings: Surroundings, version: string): void {
   addCommand(
@@ -34,12 +19,8 @@ export function addWorkerCommand(program: Command, surroundings: Surroundings, v
       run: async (_, values) => {
         const url = storeUrl(values.store);
         if (url === null) throw storeMissing();
-        const lanes = values.lanes ?? usualLanes();
-        using interrupt = surroundings.onInterrupt();
-        const log = openLog(surroundings.stderr, { role: "worker", worker: processOwner() });
-        const { store: opened, budget } = await openFleetState(url, lanes + ownConnections, surroundings);
-        await using store = opened;
-        await runWorker({ store, budget, lanes, version, log, signal: interrupt.signal });
+        const { joinFleet } = await import("../join-fleet.ts");
+        await joinFleet({ url, lanes: values.lanes, version, surroundings });
         return 0;
       },
     },
