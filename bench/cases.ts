@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openFleet } from "../test/testbed/fleet.ts";
 import { startPostgres } from "../test/testbed/postgres.ts";
 import { startS3Server, type S3Server } from "../test/testbed/servers.ts";
+import { capComparison } from "./cap.ts";
 import { compare, type Comparison, type ComparisonResult, type Side } from "./comparison.ts";
 import type { Step } from "./measure.ts";
 import { queueComparison } from "./queue.ts";
@@ -205,6 +206,8 @@ const fleet: Case = async (setting) => {
 
 const queue: Case = async (setting) => [await queueComparison(setting)];
 
+const cap: Case = (setting) => capComparison(setting);
+
 /** Once each: what counts is memory and state, and that neither grows with the tree. */
 function memoryComparison(setting: Setting, name: string, count: number): Comparison {
   const source = makeTree(setting.scratch, manySmall(`memory-${count}`, count, 0, setting.scale));
@@ -280,4 +283,4 @@ function limitComparison(setting: Setting, name: string, source: string): Compar
   return { name: `limit: ${name}`, ours: null, theirs: side, ratioMax: null, pairs: setting.pairs };
 }
 
-export const cases: Readonly<Record<string, Case>> = { large, small, s3, million, fleet, queue, limit };
+export const cases: Readonly<Record<string, Case>> = { large, small, s3, million, fleet, queue, cap, limit };

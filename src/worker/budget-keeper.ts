@@ -9,7 +9,11 @@ import type { BudgetStore, Grant, GrantRequest, ReadGate } from "../ports/budget
 import type { Clock } from "../ports/clock.ts";
 
 const heartbeatMs = 10_000;
-/** Whoever has less than its part, or needs more than it said, does not wait for the heartbeat. */
+/**
+ * Whoever has less than its part, or needs more than it said, does not wait for the heartbeat. Nor does a new share: who
+ * was first has all of it until it asks again, and those beside it have begun a moment later. It asks after this time,
+ * then after twice that, and so on up to the heartbeat.
+ */
 const soonMs = 1_000;
 /** Of what was read, this much had to wait: the share is what holds it up. */
 const hungryPart = 0.5;
@@ -85,6 +89,7 @@ class Keeping {
   /** Null: the last request was not answered. */
   #grant: Grant | null = null;
   #askedAtMs = -Infinity;
+  #intervalMs = soonMs;
   /** What was told with the last request: all it can get, at first. */
   #wants: number | null = null;
   #slowDownsTold = 0;
@@ -115,7 +120,10 @@ class Keeping {
   #isDue(): boolean {
     const grant = this.#grant;
     if (grant === null) return true;
-    if (this.#options.clock.monotonicMs() - this.#askedAtMs >= heartbeatMs) return true;
+    if (this.#options.clock.monotonicMs() - this.#askedAtMs >= this.#intervalMs) {
+      this.#intervalMs = Math.min(heartbeatMs, 2 * this.#intervalMs);
+      return true;
+    }
     const { aim } = grant;
     const isShort = (grant.bytesPerSecond ?? Infinity) < nearlyAll * (aim.bytesPerSecond ?? Infinity);
     const lacksLanes = (grant.lanes ?? Infinity) < (aim.lanes ?? Infinity);

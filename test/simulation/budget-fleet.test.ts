@@ -316,4 +316,15 @@ describe("four workers on a source with a cap", () => {
     expect(theirs + used).toBeGreaterThanOrEqual(0.9 * 60 * cap);
     expect(fleet.worstSecond()).toBeLessThanOrEqual(1.05 * cap);
   });
+
+  test("do not wait long for one that came a moment earlier and reads next to nothing, as a listing does", async () => {
+    const fleet = await Fleet.open();
+    const job = await fleet.job();
+    fleet.worker(job, { lanes: 0 });
+    await fleet.run(500);
+    for (let worker = 0; worker < 4; worker += 1) fleet.worker(job);
+    await fleet.run(61_000);
+    expect(fleet.total(0, 60_000)).toBeGreaterThanOrEqual(0.95 * 60 * cap);
+    expect(fleet.worstSecond()).toBeLessThanOrEqual(1.05 * cap);
+  });
 });
