@@ -8,7 +8,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { must } from "../src/base/assert.ts";
 import { openPostgresStore } from "../src/store/postgres/open.ts";
-import { chunk, item, jobSpec, planOf } from "../test/conformance/store-player.ts";
+import { chunk, item, jobSpec, leaseMs, planOf } from "../test/conformance/store-player.ts";
 import { onDatabase, type PostgresServer, startPostgres } from "../test/testbed/postgres.ts";
 import { type ComparisonResult, median, type SideResult } from "./comparison.ts";
 import { empty } from "./sides.ts";
@@ -38,6 +38,7 @@ export async function queueComparison({ scratch, pairs, scale }: QueueSetting): 
     const large = await filled(postgres, "large", rows);
     await using held = await holdTransaction(large);
     await complete(large, Math.round(rows * (2 / 3)));
+    const restart = await restartOn(large);
     const [ours, theirs]: [number[], number[]] = [[], []];
     for (let pair = 0; pair < pairs; pair += 1) {
       const small = await filled(postgres, `small_${pair}`, smallRows);
@@ -51,8 +52,8 @@ export async function queueComparison({ scratch, pairs, scale }: QueueSetting): 
     const ratios = ours.map((rate, pair) => must(theirs[pair], "a pair") / rate);
     return {
       name: `claim + end of a task, ${rows} rows against 10,000`,
-      ours: sideOf(`${rows} rows`, ours),
-      theirs: sideOf("few rows", theirs),
+      ours: sideOf(`${rows} rows`, ours, restart),
+      theirs: sideOf("few rows", theirs, {}),
       ratio: median(ratios),
       ratioMax: 1.25,
     };
@@ -107,6 +108,7 @@ async function complete(url: string, rows: number): Promise<void> {
     lease,
     `state = 'verified', stage = 'done', rank = 9, ${free}`,
   ];
+  await using store = await openPostgresStore({ url, connectionsMax: 1, newJobId: () => jobId });
   await onDatabase(url, async (client) => {
     const { rows: ids } = await client.query<{ low: string }>("select min(id) as low from chunks");
     const low = Number(must(ids[0], "rows").low);
@@ -121,7 +123,11 @@ async function complete(url: string, rows: number): Promise<void> {
         `insert into verdicts (job_id, chunk_id, path, stage, result, source_digest, target_digest, bad, writer, reader, read_from, at)
           select job_id, id, null, 'verify', 'match', repeat('ab', 32), repeat('ab', 32), '[]', 'bench', 'bench', 'medium', queued_at from chunks where ${range}`,
       );
-      if (at % 1_000_000 === 0) console.error(`queue: ${at} of ${rows} completed`);
+      if (at % 1_000_000 === 0) {
+        // As workers do all the time: so the queue's beginning moves on with the work.
+        for (const task of await store.claim(jobId, "bench:0/lane-0", 1, leaseMs)) await store.release(task.lease, {});
+        console.error(`queue: ${at} of ${rows} completed`);
+      }
     }
     await client.query("insert into inbox (job_id, delta, open_rows) values ($1, $2, $3)", [
       jobId,
@@ -164,8 +170,43 @@ async function rateOfProcess(args: readonly string[]): Promise<number> {
   return tasks / seconds;
 }
 
-function sideOf(name: string, rates: readonly number[]): SideResult {
+/** A leader that knows nothing yet takes the lead, folds what waits, and claims. How long, and what it read of the rows. */
+async function restartOn(url: string): Promise<Readonly<Record<string, number>>> {
+  const before = await readsOf(url);
+  const startedMs = performance.now();
+  {
+    await using store = await openPostgresStore({ url, connectionsMax: 1, newJobId: () => jobId });
+    const lead = await store.lead(jobId, "bench-restarted", { workers: "fleet" });
+    await store.checkpoint(lead);
+    const [task] = await store.claim(jobId, "bench:restarted/lane-0", 1, leaseMs);
+    await store.release(must(task, "something can be claimed").lease, {});
+    await store.resign(lead);
+  }
+  const restartSeconds = (performance.now() - startedMs) / 1_000;
+  const after = await readsOf(url);
+  const facts = {
+    restartSeconds,
+    restartScans: after.scans - before.scans,
+    restartIndexEntries: after.entries - before.entries,
+  };
+  console.error(`queue: restarted ${JSON.stringify(facts)}`);
+  return facts;
+}
+
+/** Of the table of rows, by everybody so far. A session tells what it did when it ends. */
+async function readsOf(url: string): Promise<{ readonly scans: number; readonly entries: number }> {
+  let [scans, entries] = [0, 0];
+  await onDatabase(url, async (client) => {
+    const { rows } = await client.query<{ scans: string; entries: string }>(
+      "select seq_scan as scans, idx_tup_fetch as entries from pg_stat_user_tables where relname = 'chunks'",
+    );
+    [scans, entries] = [Number(must(rows[0], "a table").scans), Number(must(rows[0], "a table").entries)];
+  });
+  return { scans, entries };
+}
+
+function sideOf(name: string, rates: readonly number[], more: Readonly<Record<string, number>>): SideResult {
   const wallMs = rates.map((rate) => 1_000 / rate);
-  const facts = { tasksPerSecond: Math.round(median(rates)) };
+  const facts = { tasksPerSecond: Math.round(median(rates)), ...more };
   return { name, wallMs, wallMsMedian: median(wallMs), cpuMsMedian: 0, peakBytesMax: 0, facts };
 }

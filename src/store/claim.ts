@@ -17,7 +17,8 @@ import { receiptsOf } from "./blobs.ts";
 import { sumJob, unknownJob } from "./counters.ts";
 import { encodeSlice } from "./load.ts";
 import { recordAttempt } from "./proof.ts";
-import type { QueueMemory } from "./queue-memory.ts";
+import { dropFloors, knowFloors } from "./queue-floors.ts";
+import { noFloors, type QueueMemory } from "./queue-memory.ts";
 import type { Rows } from "./rows.ts";
 import type { ChunkRow, Database, Tx } from "./schema.ts";
 import { movePhase, rankOf, ranksUsed, type Unit } from "./unit.ts";
@@ -40,6 +41,7 @@ export interface ClaimOptions {
 
 export async function claimTasks(unit: Unit, asked: ClaimOptions): Promise<readonly Task[]> {
   const { jobId, memory } = asked;
+  if (memory.wantsFloors(unit.now)) memory.know(await knowFloors(unit.tx, jobId, unit.now), unit.now);
   const known = unit.tx.selectFrom("jobs").where("id", "=", jobId);
   const phaseNow = known.select("phase");
   const [job, expired] = await Promise.all([
@@ -55,9 +57,23 @@ export async function claimTasks(unit: Unit, asked: ClaimOptions): Promise<reado
   if (found.length > 0) return lease(unit, found, options);
   const phase = await movePhase(unit.tx, jobId);
   const isNew = phase !== job.phase;
-  if (!memory.forgetFloors(unit.now) && !isNew) return [];
+  const isWhole = memory.forgetFloors(unit.now);
+  if (!isWhole && !isNew) return [];
   const late = await expiredRows(unit, phaseNow, options);
-  return lease(unit, await findRows(unit, phase, options, late), options);
+  const rest = await findRows(unit, phase, options, late);
+  if (rest.length === 0 && isWhole) await searchBefore(unit, phase, memory);
+  return lease(unit, rest, options);
+}
+
+/** What is open is neither found nor held: it lies before what is taken for the beginning, and is found the next time. */
+async function searchBefore(unit: Unit, phase: number, memory: QueueMemory): Promise<void> {
+  const { tx, jobId, now } = unit;
+  const { open } = await sumJob(tx, jobId);
+  if ((open[phase] ?? 0) === 0) return;
+  const held = await leasedRows(tx, jobId).where("expires_at", ">", now).limit(1).executeTakeFirst();
+  if (held !== undefined) return;
+  await dropFloors(tx, jobId);
+  memory.know(noFloors, now);
 }
 
 /** Of a job with a bound on its lanes one claim is under way at a time: two would both see the last free one. */

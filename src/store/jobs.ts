@@ -219,7 +219,7 @@ export async function removeJob(tx: Tx, id: JobId): Promise<void> {
   const chunks = tx.selectFrom("chunks").select("id").where("job_id", "=", id);
   await tx.deleteFrom("blobs").where("chunk_id", "in", chunks).execute();
   await tx.deleteFrom("progress").where("chunk_id", "in", chunks).execute();
-  for (const table of ["chunks", "inbox", "verdicts", "attempts", "exceptions", "grants"] as const) {
+  for (const table of ["chunks", "inbox", "verdicts", "attempts", "exceptions", "grants", "queue_floors"] as const) {
     await tx.deleteFrom(table).where("job_id", "=", id).execute();
   }
   await tx.deleteFrom("jobs").where("id", "=", id).execute();

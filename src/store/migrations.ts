@@ -13,6 +13,7 @@ const migrations: readonly Migration[] = [
   admitFleet,
   admitPeople,
   budgetSources,
+  keepFloors,
 ];
 
 /**
@@ -182,4 +183,9 @@ async function budgetSources(tx: Tx, types: EngineTypes): Promise<void> {
     )
     .execute(tx);
   await sql`create index budget_history_source on budget_history (source_id, id)`.execute(tx);
+}
+
+async function keepFloors(tx: Tx): Promise<void> {
+  await sql`create table queue_floors (job_id text not null, phase bigint not null, rank bigint not null,
+    queued_at bigint not null, id bigint not null, primary key (job_id, phase, rank))`.execute(tx);
 }

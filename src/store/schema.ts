@@ -237,9 +237,19 @@ export interface BudgetHistoryTable {
   why: string;
 }
 
+/** Where a job's queue begins, by phase and rank; those below zero are named in queue-floors.ts. */
+export interface QueueFloorsTable {
+  job_id: string;
+  phase: number;
+  rank: number;
+  queued_at: number;
+  id: number;
+}
+
 export interface Database {
   jobs: JobsTable;
   chunks: ChunksTable;
+  queue_floors: QueueFloorsTable;
   blobs: BlobsTable;
   progress: ProgressTable;
   inbox: InboxTable;

@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { ErrorRecord } from "../base/errors.ts";
 import type { Instant, JobId, Lease, WorkerId } from "../model/chunk.ts";
 import {
@@ -28,7 +27,6 @@ import type {
 import { noLease } from "./add-chunks.ts";
 import { applyEffects, type Author } from "./apply.ts";
 import { claimTasks } from "./claim.ts";
-import { sumJob } from "./counters.ts";
 import {
   addPlan,
   findJob,
@@ -49,14 +47,12 @@ import { type LeaseWrite, LeaseWrites } from "./lease-writes.ts";
 import { leasedChunk } from "./load.ts";
 import { recordAttempt } from "./proof.ts";
 import { QueueMemory } from "./queue-memory.ts";
+import { type QueueSize, queueSize } from "./queue-size.ts";
 import { streamAttempts, streamChunks, streamExceptions, streamVerdicts } from "./report-rows.ts";
 import { Rows } from "./rows.ts";
 import type { Engine, Tx, Work } from "./schema.ts";
 import { Specs, type Unit } from "./unit.ts";
 import { beat, leave, listWorkers } from "./workers.ts";
-
-/** Who asks for more only wants to know that there is plenty; counting them all would grow with the job. */
-const claimableCountMax = 1_000;
 
 export interface SqlStoreOptions {
   readonly engine: Engine;
@@ -238,24 +234,8 @@ export class SqlStore implements Store {
     });
   }
 
-  /** `claimable` is counted up to 1,000. */
-  open(jobId: JobId): Promise<{ readonly claimable: number; readonly leased: number; readonly all: number }> {
-    return this.#engine.read(async (tx, now) => {
-      const job = await jobRow(tx, jobId);
-      const rows = await sql<{ n: number }>`
-        select count(*) as n from (select 1 from chunks where job_id = ${jobId} and phase = ${job.phase}
-          and state = 'pending' limit ${claimableCountMax}) as pending
-        union all
-        select count(*) from chunks where job_id = ${jobId} and state = 'in_progress'
-          and expires_at <= ${now} and phase <= ${job.phase}
-        union all
-        select count(*) from chunks where job_id = ${jobId} and state = 'in_progress' and expires_at > ${now}`.execute(
-        tx,
-      );
-      const [pending = 0, expired = 0, leased = 0] = rows.rows.map((row) => row.n);
-      const { chunksTotal = 0, chunksDone = 0 } = (await sumJob(tx, jobId)).counters;
-      return { claimable: pending + expired, leased, all: chunksTotal - chunksDone };
-    });
+  open(jobId: JobId): Promise<QueueSize> {
+    return this.#engine.read(async (tx, now) => queueSize(tx, await jobRow(tx, jobId), now));
   }
 
   chunks(jobId: JobId): AsyncIterable<ChunkRecord> {

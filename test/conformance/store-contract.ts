@@ -11,6 +11,7 @@ import type { BudgetedStore } from "./budgeted-store.ts";
 import { budgetContract, budgetParallelContract } from "./budget-contract.ts";
 import { storeDeletionContract } from "./store-deletion-contract.ts";
 import { storeFleetContract } from "./store-fleet-contract.ts";
+import { storeFloorsContract } from "./store-floors-contract.ts";
 import { storeFlowContract } from "./store-flow-contract.ts";
 import { storeParallelContract } from "./store-parallel-contract.ts";
 import { storeProofContract } from "./store-proof-contract.ts";
@@ -60,6 +61,7 @@ export function storeContract(name: string, open: OpenStore, isShared: boolean):
   describe(`store on ${name}`, () => {
     describe("a fleet", () => {
       storeFleetContract(() => rig(open));
+      storeFloorsContract(() => rig(open));
     });
     describe("jobs", () => {
       jobTests(open);

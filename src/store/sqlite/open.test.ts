@@ -50,7 +50,7 @@ describe("opening the embedded store", () => {
     await (await openSqliteStore({ path, ...options }))[Symbol.asyncDispose]();
     const database = new DatabaseSync(path);
     database.exec(
-      `drop table sources; drop table grants; drop table budget_history;
+      `drop table queue_floors; drop table sources; drop table grants; drop table budget_history;
        drop table tokens; drop table audit; drop table submissions; drop table gates; drop index chunks_failed;
        drop index verdicts_bad; drop index attempts_bad; drop index exceptions_chunk;
        drop index chunks_claim; alter table chunks drop column leased_at; alter table chunks drop column queued_at;
