@@ -6,7 +6,7 @@ import { systemClock } from "../src/platform/clock.ts";
 import { jobIds } from "../src/store/job-id.ts";
 import { openPostgresStore } from "../src/store/postgres/open.ts";
 
-const lookMs = 50;
+const lookMs = 100;
 const [url = "", source = "", target = "", durability = "fsync"] = process.argv.slice(2);
 
 await using store = await openPostgresStore({ url, connectionsMax: 1, newJobId: jobIds(Math.random) });

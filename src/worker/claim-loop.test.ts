@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { SimProcess } from "../../test/simulation/sim-process.ts";
 import { SimTime } from "../../test/simulation/sim-time.ts";
 import { Bell } from "../base/bell.ts";
+import type { Lease } from "../model/chunk.ts";
 import { Meter } from "../model/meter.ts";
+import type { Task } from "../model/task.ts";
 import type { Store } from "../ports/store.ts";
 import { claimLoop } from "./claim-loop.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -47,4 +49,60 @@ test("a lane that looks for work while others wait hears of what comes meanwhile
   expect(ofLane).toEqual([0, 30, 130, 330, 730, 1_230, 1_730]);
   stop.abort();
   await Promise.all([time.runFor(1_000), ...loops]);
+});
+
+test("a lane begins its next task while the end of the one before is recorded, and looks again for what follows from it", async () => {
+  const time = new SimTime();
+  const { clock } = new SimProcess("process-1", time);
+  const stop = new AbortController();
+  const log: string[] = [];
+  const note = (what: string): void => void log.push(`${time.monotonicMs()} ${what}`);
+  const queue = ["a", "b"];
+  const store = {
+    claim: async () => {
+      const name = queue.shift();
+      if (name === undefined) note("nothing to claim");
+      return name === undefined ? [] : [{ lease: { chunkId: name } } as unknown as Task];
+    },
+    finish: async ({ chunkId }: Lease) => {
+      await clock.sleep(50);
+      note(`${chunkId} recorded`);
+      // What follows from it.
+      if (String(chunkId) === "b") queue.push("c");
+      if (String(chunkId) === "c") stop.abort();
+    },
+  } as unknown as Store;
+  const loop = claimLoop({
+    store,
+    jobId: "job-1",
+    lane: {
+      name: "lane-1",
+      meter: new Meter(),
+      run: async ({ lease }) => {
+        note(`${lease.chunkId} begun`);
+        await clock.sleep(10);
+        return { type: "read_back", bad: [], endings: [], readFrom: "medium" };
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    },
+    leases: new LeaseKeeper(store, clock),
+    clock,
+    newWork: new Bell(),
+    taskEnded: new Bell(),
+    queueEmpty: new Bell(),
+    onFatal: () => {},
+    onTaskError: () => {},
+    signal: stop.signal,
+  });
+  await Promise.all([time.runFor(1_000), loop]);
+  expect(log).toEqual([
+    "0 a begun",
+    "10 b begun",
+    "60 a recorded",
+    "60 nothing to claim",
+    "110 b recorded",
+    "110 c begun",
+    "120 nothing to claim",
+    "170 c recorded",
+  ]);
 });

@@ -7,7 +7,7 @@ import { type GodwitError, toGodwitError } from "../base/errors.ts";
 import type { JobId } from "../model/chunk.ts";
 import type { Counters } from "../model/job.ts";
 import { costsOf } from "../model/meter.ts";
-import type { Task } from "../model/task.ts";
+import type { Progress, Task } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Lane } from "../ports/lane.ts";
 import type { Store } from "../ports/store.ts";
@@ -36,27 +36,35 @@ export interface ClaimLoopOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs until the signal aborts; what is in flight then is released, with its confirmed blocks kept. */
+/**
+ * Runs until the signal aborts; what is in flight then is released, with its confirmed blocks kept. While the end of a
+ * task is recorded, the lane claims the next one and begins it: it does not wait for the Store twice.
+ */
 export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   const { store, jobId, lane, newWork, clock } = options;
   // What was moved before the first task, to open the lane, is counted with it.
   const cost = costsOf(lane.meter);
   let waitMs = idleMs.first;
+  let recording: Recording | null = null;
   while (!isOver(options)) {
     const askedAtMs = clock.monotonicMs();
     const heard = newWork.rings;
     const [task] = await store.claim(jobId, lane.name, 1, leaseMs);
-    if (task === undefined) {
+    if (task !== undefined) {
+      waitMs = idleMs.first;
+      const before = recording;
+      recording = await runTask(options, { task, askedAtMs }, { cost, before });
+    } else if (recording !== null) {
+      // What follows from it may be the next task.
+      await recording.ended;
+      recording = null;
+    } else {
       options.queueEmpty.ring();
       await idle(options, heard, waitMs);
       waitMs = Math.min(idleMs.most, 2 * waitMs);
-      continue;
     }
-    waitMs = idleMs.first;
-    await runTask(options, { task, askedAtMs }, cost);
-    options.taskEnded.ring();
-    newWork.ring();
   }
+  await recording?.ended;
 }
 
 function isOver({ signal, leave }: ClaimLoopOptions): boolean {
@@ -78,28 +86,51 @@ interface Claimed {
   readonly askedAtMs: number;
 }
 
-async function runTask(options: ClaimLoopOptions, { task, askedAtMs }: Claimed, cost: () => Counters): Promise<void> {
-  const { store, lane, leases } = options;
+/** The end of a task, on its way to the Store. Its failures have been met when it is over. */
+interface Recording {
+  readonly ended: Promise<void>;
+}
+
+interface Beside {
+  /** What the lane moved since this was asked last. */
+  readonly cost: () => Counters;
+  /** The end of the task before may still be on its way: one is, at most. */
+  readonly before: Recording | null;
+}
+
+/** Returns when the lane is free. */
+async function runTask(
+  options: ClaimLoopOptions,
+  { task, askedAtMs }: Claimed,
+  { cost, before }: Beside,
+): Promise<Recording> {
+  const { store, lane, leases, taskEnded, newWork } = options;
   const held = leases.hold(task.lease, askedAtMs, options.signal);
   let recorded: Promise<void> = Promise.resolve();
-  try {
-    const result = await lane.run(
-      task,
-      (progress) => {
-        recorded = recorded.then(() => store.confirm(task.lease, progress, cost()));
-        // A failure to record is met below, before the task's end is recorded.
-        recorded.catch(() => undefined);
-      },
-      held.signal,
-    );
-    await recorded;
-    await store.finish(task.lease, result, cost());
-  } catch (cause) {
-    await recorded.catch(() => undefined);
-    await endBadly(options, task, held.signal.aborted ? held.signal.reason : cause, cost());
-  } finally {
-    held.release();
-  }
+  const onProgress = (progress: Progress): void => {
+    const moved = cost();
+    recorded = recorded.then(() => store.confirm(task.lease, progress, moved));
+    // A failure to record is met below, before the task's end is recorded.
+    recorded.catch(() => undefined);
+  };
+  const [outcome] = await Promise.allSettled([lane.run(task, onProgress, held.signal)]);
+  await before?.ended;
+  const last = cost();
+  const record = async (): Promise<void> => {
+    try {
+      if (outcome.status === "rejected") throw outcome.reason;
+      await recorded;
+      await store.finish(task.lease, outcome.value, last);
+    } catch (cause) {
+      await recorded.catch(() => undefined);
+      await endBadly(options, task, held.signal.aborted ? held.signal.reason : cause, last);
+    } finally {
+      held.release();
+    }
+    taskEnded.ring();
+    newWork.ring();
+  };
+  return { ended: record() };
 }
 
 async function endBadly(
