@@ -27,4 +27,13 @@ export class Bell {
     this.#waiting.delete(wake);
     signal.removeEventListener("abort", wake);
   }
+
+  /** The same; or until the timer that it starts has run out. That one ends when the bell was first. */
+  async waitAtMost(timer: (until: AbortSignal) => Promise<void>, heard: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    const until = AbortSignal.any([signal, woken.signal]);
+    // A timer that is ended early rejects.
+    await Promise.race([timer(until).catch(() => undefined), this.wait(heard, until)]);
+    woken.abort();
+  }
 }

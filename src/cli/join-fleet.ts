@@ -22,7 +22,7 @@ export async function joinFleet({ url, lanes: wanted, version, surroundings }: J
   const lanes = wanted ?? usualLanes();
   using interrupt = surroundings.onInterrupt();
   const log = openLog(surroundings.stderr, { role: "worker", worker: processOwner() });
-  const { store: opened, budget } = await openFleetState(url, lanes + ownConnections, surroundings);
+  const { store: opened, budget, hints } = await openFleetState(url, lanes + ownConnections, surroundings);
   await using store = opened;
-  await runWorker({ store, budget, lanes, version, log, signal: interrupt.signal });
+  await runWorker({ store, budget, hints, lanes, version, log, signal: interrupt.signal });
 }

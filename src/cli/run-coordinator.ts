@@ -1,4 +1,5 @@
 /** The coordinator of a fleet: leads whatever job wants a leader. It never touches data. */
+import { keepListening } from "../decorators/keep-listening.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { type JobPlaces, leadJobs } from "../coordinator/lead-jobs.ts";
 import { throttle } from "../coordinator/throttle.ts";
@@ -13,6 +14,7 @@ import { readSecret } from "../platform/secrets.ts";
 import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import type { Log } from "../platform/log.ts";
 import type { BudgetStore } from "../ports/budget.ts";
+import type { Hints } from "../ports/hints.ts";
 import type { Store } from "../ports/store.ts";
 import { discardLogged } from "./discard-logged.ts";
 import { mayHaveLeft } from "./discard.ts";
@@ -22,6 +24,7 @@ import { processOwner } from "./state.ts";
 export interface RunCoordinatorOptions {
   readonly store: Store;
   readonly budget: BudgetStore;
+  readonly hints: Hints;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -49,6 +52,7 @@ export async function runCoordinator(options: RunCoordinatorOptions): Promise<vo
   await leadJobs({
     store,
     clock: systemClock,
+    hints: keepListening(options.hints, systemClock),
     owner,
     openPlaces: (job, meter) => openLimited(keeper, job, meter),
     onLead: (job) => log.info("leads a job", { job_id: job.id }),

@@ -1,11 +1,13 @@
 /** One worker of a fleet: its lanes, its heartbeats, its leases. It keeps nothing: whatever it leaves, another takes up. */
 import { hostname } from "node:os";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
+import { keepListening } from "../decorators/keep-listening.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { ThreadLane } from "../lane/thread-lane.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { BudgetStore } from "../ports/budget.ts";
+import type { Hints } from "../ports/hints.ts";
 import type { Store } from "../ports/store.ts";
 import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import { LanePool } from "../worker/lane-pool.ts";
@@ -21,6 +23,7 @@ const clockOffMaxMs = 450_000;
 export interface RunWorkerOptions {
   readonly store: Store;
   readonly budget: BudgetStore;
+  readonly hints: Hints;
   readonly lanes: number;
   readonly version: string;
   readonly log: Log;
@@ -46,6 +49,7 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const pool = new LanePool({
     store,
     clock: systemClock,
+    hints: keepListening(options.hints, systemClock),
     leases,
     lanes,
     openLane: (job, index) => {

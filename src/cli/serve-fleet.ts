@@ -28,12 +28,12 @@ export async function serveFleet({ values, version, surroundings }: ServeFleet):
   const state = await (url === null
     ? openServerState(values.state, surroundings)
     : openFleetState(url, connections, surroundings));
-  const { budget } = state;
+  const { budget, hints } = state;
   await using store = state.store;
   const tell = (line: string): void => void surroundings.stdout.write(`${line}\n`);
   await using _server = await startApi({ state, values, version, log, tell, signal });
-  const coordinating = runCoordinator({ store, budget, log, signal });
+  const coordinating = runCoordinator({ store, budget, hints, log, signal });
   const lanes = values.lanes ?? usualLanes();
-  const working = url === null ? runWorker({ store, budget, lanes, version, log, signal }) : null;
+  const working = url === null ? runWorker({ store, budget, hints, lanes, version, log, signal }) : null;
   await Promise.all([coordinating, working]);
 }

@@ -20,6 +20,8 @@ const checkpointTasks = 100;
 const checkpointIntervalMs = 1_000;
 /** Nothing rings here when a fleet's workers end tasks: the end of a job is seen by looking. */
 const fleetCheckpointIntervalMs = 500;
+/** However many hints there are. */
+const fleetCheckpointLeastMs = 50;
 
 export interface CoordinateOptions {
   readonly store: Store;
@@ -187,6 +189,7 @@ async function nextCheckpoint(
   heard: { readonly taskEnded: number; readonly queueEmpty: number },
   signal: AbortSignal,
 ): Promise<void> {
+  if (workers === "fleet") await clock.sleep(fleetCheckpointLeastMs, signal).catch(() => undefined);
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const intervalMs = workers === "fleet" ? fleetCheckpointIntervalMs : checkpointIntervalMs;

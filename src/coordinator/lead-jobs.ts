@@ -8,6 +8,7 @@ import type { JobId } from "../model/chunk.ts";
 import type { Job } from "../model/job.ts";
 import { Meter } from "../model/meter.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Hint, Hints } from "../ports/hints.ts";
 import type { Source } from "../ports/source.ts";
 import type { Store } from "../ports/store.ts";
 import type { Target } from "../ports/target.ts";
@@ -34,7 +35,19 @@ export interface LeadJobsOptions {
   readonly onEnd: (job: Job) => Promise<void>;
   /** Leading failed: somebody tries again later. */
   readonly onFailure: (jobId: JobId, error: GodwitError) => void;
+  readonly hints: Hints;
   readonly signal: AbortSignal;
+}
+
+interface Wanted {
+  readonly id: JobId;
+  /** Rung when its tasks, or what is asked of it, are worth a look at once. */
+  readonly queueEmpty: Bell;
+}
+
+interface Led {
+  readonly run: Promise<void>;
+  readonly queueEmpty: Bell;
 }
 
 interface Trouble {
@@ -44,28 +57,37 @@ interface Trouble {
 
 /** Runs until the signal aborts; then steps back from every job, so that another may lead at once. */
 export async function leadJobs(options: LeadJobsOptions): Promise<void> {
-  const { store, clock, signal } = options;
-  const led = new Map<JobId, Promise<void>>();
+  const { store, clock, hints, signal } = options;
+  const led = new Map<JobId, Led>();
   const troubles = new Map<JobId, Trouble>();
+  const news = new Bell();
+  const onHint = ({ about, jobId }: Hint): void => {
+    led.get(jobId)?.queueEmpty.ring();
+    if (about === "job") news.ring();
+  };
+  const listening = hints.listen(onHint, signal);
   while (!signal.aborted) {
+    const heard = news.rings;
     try {
       for (const { id, isLed } of await store.openJobs()) {
         const isResting = (troubles.get(id)?.untilMs ?? 0) > clock.monotonicMs();
         if (isLed || isResting || led.has(id)) continue;
-        const run = leadOne(options, id, troubles).finally(() => led.delete(id));
-        led.set(id, run);
+        const queueEmpty = new Bell();
+        const run = leadOne(options, { id, queueEmpty }, troubles).finally(() => led.delete(id));
+        led.set(id, { run, queueEmpty });
       }
     } catch (error) {
       options.onFailure("", toGodwitError(error));
     }
-    await clock.sleep(lookMs, signal).catch(() => undefined);
+    await news.waitAtMost((until) => clock.sleep(lookMs, until), heard, signal);
   }
-  await Promise.all(led.values());
+  await Promise.all([listening, ...Array.from(led.values(), ({ run }) => run)]);
 }
 
-async function leadOne(options: LeadJobsOptions, id: JobId, troubles: Map<JobId, Trouble>): Promise<void> {
+async function leadOne(options: LeadJobsOptions, wanted: Wanted, troubles: Map<JobId, Trouble>): Promise<void> {
+  const { id } = wanted;
   try {
-    await leadToEnd(options, id);
+    await leadToEnd(options, wanted);
     troubles.delete(id);
   } catch (cause) {
     const error = toGodwitError(cause);
@@ -77,7 +99,7 @@ async function leadOne(options: LeadJobsOptions, id: JobId, troubles: Map<JobId,
   }
 }
 
-async function leadToEnd(options: LeadJobsOptions, id: JobId): Promise<void> {
+async function leadToEnd(options: LeadJobsOptions, { id, queueEmpty }: Wanted): Promise<void> {
   const { store, clock, owner, signal } = options;
   const job = await store.job(id);
   if (job === null) return;
@@ -98,10 +120,10 @@ async function leadToEnd(options: LeadJobsOptions, id: JobId): Promise<void> {
       existing: places.existing,
       limitBytesPerSecond: null,
       workers: "fleet",
-      // Workers are elsewhere: they ring no bell, and nothing of theirs is fatal here.
+      // Workers are elsewhere: they ring no bell but by hints, and nothing of theirs is fatal here.
       taskEnded: new Bell(),
       newWork: new Bell(),
-      queueEmpty: new Bell(),
+      queueEmpty,
       fatal: new AbortController().signal,
       onLead: () => options.onLead(job),
       onStop: () => leasesEnded(store, clock, id),

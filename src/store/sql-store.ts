@@ -24,6 +24,7 @@ import type {
   WorkerBeat,
   WorkerRecord,
 } from "../ports/store.ts";
+import type { Hints } from "../ports/hints.ts";
 import { noLease } from "./add-chunks.ts";
 import { applyEffects, type Author } from "./apply.ts";
 import { claimTasks } from "./claim.ts";
@@ -58,6 +59,7 @@ export interface SqlStoreOptions {
   readonly engine: Engine;
   readonly newJobId: (now: Instant) => JobId;
   readonly isAlive: (owner: string) => boolean;
+  readonly hints: Hints;
 }
 
 export class SqlStore implements Store {
@@ -75,8 +77,11 @@ export class SqlStore implements Store {
     this.#leaseWrites = new LeaseWrites(options.engine, this.#specs);
   }
 
-  createJob(spec: JobSpec, terms: JobTerms = usualTerms): Promise<Job> {
-    return this.#engine.write((tx, now) => insertJob(tx, { id: this.#options.newJobId(now), spec, terms }, now));
+  async createJob(spec: JobSpec, terms: JobTerms = usualTerms): Promise<Job> {
+    const id = this.#options.newJobId;
+    const job = await this.#engine.write((tx, now) => insertJob(tx, { id: id(now), spec, terms }, now));
+    this.#hint(job.id);
+    return job;
   }
 
   job(id: JobId): Promise<Job | null> {
@@ -91,16 +96,19 @@ export class SqlStore implements Store {
     return this.#engine.write((tx) => removeJob(tx, id));
   }
 
-  wish(id: JobId, wish: Wish): Promise<void> {
-    return this.#engine.write((tx) => setWish(tx, id, wish));
+  async wish(id: JobId, wish: Wish): Promise<void> {
+    await this.#engine.write((tx) => setWish(tx, id, wish));
+    this.#hint(id);
   }
 
-  setTerms(id: JobId, terms: JobTerms): Promise<void> {
-    return this.#engine.write((tx) => setTerms(tx, id, terms));
+  async setTerms(id: JobId, terms: JobTerms): Promise<void> {
+    await this.#engine.write((tx) => setTerms(tx, id, terms));
+    this.#hint(id);
   }
 
-  requeue(id: JobId): Promise<void> {
-    return this.#engine.write((tx) => requeueJob(tx, id));
+  async requeue(id: JobId): Promise<void> {
+    await this.#engine.write((tx) => requeueJob(tx, id));
+    this.#hint(id);
   }
 
   openJobs(): Promise<readonly OpenJob[]> {
@@ -158,11 +166,13 @@ export class SqlStore implements Store {
     return this.#unit(id, (unit) => stopIdle(unit, status, this.#options.isAlive));
   }
 
-  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<Job> {
-    return this.#engine.write(async (tx, now) => {
+  async setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<Job> {
+    const job = await this.#engine.write(async (tx, now) => {
       await setStatus(tx, lead, { status, failure, now });
       return foldInbox(tx, lead);
     });
+    this.#hint(lead.jobId);
+    return job;
   }
 
   addPlan(lead: Lead, batch: PlanBatch): Promise<void> {
@@ -269,6 +279,10 @@ export class SqlStore implements Store {
       await Promise.all([unit.close(), unit.rows.flush()]);
       return answer;
     };
+  }
+
+  #hint(jobId: JobId): void {
+    this.#options.hints.say({ about: "job", jobId });
   }
 
   /** @throws lease_lost */

@@ -1,6 +1,7 @@
 import type { Access } from "../ports/access.ts";
 import type { Overview } from "../ports/overview.ts";
 import type { BudgetStore } from "../ports/budget.ts";
+import type { Hints } from "../ports/hints.ts";
 import type { Store } from "../ports/store.ts";
 import { SqlAccess } from "./access.ts";
 import { SqlOverview } from "./overview.ts";
@@ -13,6 +14,7 @@ export interface State {
   readonly budget: BudgetStore;
   readonly access: Access;
   readonly overview: Overview;
+  readonly hints: Hints;
 }
 
 export function stateOn(options: SqlStoreOptions): State {
@@ -21,5 +23,6 @@ export function stateOn(options: SqlStoreOptions): State {
     budget: new SqlBudget(options.engine),
     access: new SqlAccess(options),
     overview: new SqlOverview(options),
+    hints: options.hints,
   };
 }

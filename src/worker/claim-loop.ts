@@ -28,6 +28,8 @@ export interface ClaimLoopOptions {
   readonly newWork: Bell;
   readonly taskEnded: Bell;
   readonly queueEmpty: Bell;
+  /** Nothing is left to claim since the last task: said once. */
+  readonly onIdle?: () => void;
   /** Something that ends the whole job: the coordinator decides what follows. */
   readonly onFatal: (error: GodwitError) => void;
   readonly onTaskError: (task: Task, error: GodwitError) => void;
@@ -46,6 +48,7 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
   const cost = costsOf(lane.meter);
   let waitMs = idleMs.first;
   let recording: Recording | null = null;
+  let wasBusy = false;
   while (!isOver(options)) {
     const askedAtMs = clock.monotonicMs();
     const heard = newWork.rings;
@@ -58,8 +61,11 @@ export async function claimLoop(options: ClaimLoopOptions): Promise<void> {
       // What follows from it may be the next task.
       await recording.ended;
       recording = null;
+      wasBusy = true;
     } else {
       options.queueEmpty.ring();
+      if (wasBusy) options.onIdle?.();
+      wasBusy = false;
       await idle(options, heard, waitMs);
       waitMs = Math.min(idleMs.most, 2 * waitMs);
     }
@@ -73,11 +79,8 @@ function isOver({ signal, leave }: ClaimLoopOptions): boolean {
 
 /** Until there is new work since the queue was looked at, or a while has passed. */
 async function idle({ clock, newWork, signal, leave }: ClaimLoopOptions, heard: number, waitMs: number): Promise<void> {
-  const woken = new AbortController();
-  const until = AbortSignal.any([signal, woken.signal, ...(leave === undefined ? [] : [leave])]);
-  const timer = clock.sleep(waitMs, until).catch(() => undefined);
-  await Promise.race([timer, newWork.wait(heard, until)]);
-  woken.abort();
+  const until = leave === undefined ? signal : AbortSignal.any([signal, leave]);
+  await newWork.waitAtMost((over) => clock.sleep(waitMs, over), heard, until);
 }
 
 interface Claimed {

@@ -7,12 +7,14 @@ import { GodwitError, toGodwitError } from "../base/errors.ts";
 import type { JobId } from "../model/chunk.ts";
 import { isActive, type Job, type Priority } from "../model/job.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Hints } from "../ports/hints.ts";
 import type { Lane } from "../ports/lane.ts";
 import type { OpenJob, Store } from "../ports/store.ts";
 import { claimLoop } from "./claim-loop.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 
 const lookMs = 500;
+const idleHintMs = 200;
 /** A job whose places this worker could not open, or that met something fatal here, is left to others for so long. */
 const restMs = 15_000;
 const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 2, high: 4 };
@@ -33,6 +35,7 @@ export interface LanePoolOptions {
   /** A job cannot be worked on here, or one of its tasks failed. */
   readonly onTrouble: (jobId: JobId, error: GodwitError) => void;
   readonly onChange: (jobId: JobId, lanes: number) => void;
+  readonly hints: Hints;
   readonly signal: AbortSignal;
 }
 
@@ -60,6 +63,9 @@ interface Crew {
   readonly taskEnded: Bell;
   readonly queueEmpty: Bell;
   readonly members: Set<Member>;
+  saidIdleAtMs: number;
+  /** It is about to say so. */
+  saysIdle: boolean;
   /** How often its bells had rung at the last look. */
   heard: Rings;
   /** Since the look before, somebody found nothing to claim and nobody ended a task. */
@@ -94,18 +100,26 @@ export class LanePool {
 
   /** Until the signal aborts; then all tasks are released with what they have confirmed. */
   async run(): Promise<void> {
-    const { store, clock, signal, onTrouble } = this.#options;
+    const { store, clock, hints, signal, onTrouble } = this.#options;
+    const news = new Bell();
+    const listening = hints.listen(({ about, jobId }) => {
+      if (about !== "job") return;
+      news.ring();
+      this.#crews.get(jobId)?.newWork.ring();
+    }, signal);
     while (!signal.aborted) {
+      const heard = news.rings;
       try {
         await this.#look(await store.openJobs());
       } catch (error) {
         // The Store does not answer. Leases are watched by their keeper; what was claimed goes on.
         onTrouble("", toGodwitError(error));
       }
-      await clock.sleep(lookMs, signal).catch(() => undefined);
+      await news.waitAtMost((until) => clock.sleep(lookMs, until), heard, signal);
     }
     for (const [id, crew] of this.#crews) this.#dismiss(id, crew);
     while (this.#running.size > 0) await Promise.all(this.#running);
+    await listening;
   }
 
   async #look(open: readonly OpenJob[]): Promise<void> {
@@ -203,7 +217,23 @@ export class LanePool {
       signal: stop.signal,
       onFatal: (error) => this.#rest(crew, error),
       onTaskError: (_, error) => onTrouble(job.id, error),
+      onIdle: () => this.#sayIdle(crew),
     });
+  }
+
+  /** Whoever leads the job may want to see what became of its tasks; not as often as a job waits for single ones. */
+  #sayIdle(crew: Crew): void {
+    if (crew.saysIdle) return;
+    crew.saysIdle = true;
+    this.#track(this.#sayIdleLater(crew));
+  }
+
+  async #sayIdleLater(crew: Crew): Promise<void> {
+    const { clock, hints, signal } = this.#options;
+    await clock.sleep(Math.max(0, crew.saidIdleAtMs + idleHintMs - clock.monotonicMs()), signal).catch(() => undefined);
+    crew.saidIdleAtMs = clock.monotonicMs();
+    crew.saysIdle = false;
+    hints.say({ about: "idle", jobId: crew.job.id });
   }
 
   /** What ends a whole job on one machine may be this worker's own trouble: others go on. A full disk is everybody's. */
@@ -235,6 +265,8 @@ function emptyCrew(job: Job): Crew {
     taskEnded: new Bell(),
     queueEmpty: new Bell(),
     members: new Set(),
+    saidIdleAtMs: Number.NEGATIVE_INFINITY,
+    saysIdle: false,
     heard: { taskEnded: 0, queueEmpty: 0 },
     isIdle: false,
   };

@@ -11,6 +11,7 @@ import { migrate } from "../migrations.ts";
 import type { AnyKysely, Database, Engine, EngineTypes, Tx, Work } from "../schema.ts";
 import { type State, stateOn } from "../state.ts";
 import { postgresDialect } from "./dialect.ts";
+import { PostgresHints } from "./hints.ts";
 import { isConflict, translate } from "./errors.ts";
 import { TurnSocket } from "./socket.ts";
 
@@ -62,7 +63,7 @@ export async function openPostgresState(options: PostgresStoreOptions): Promise<
     query_timeout: answerTimeoutMs,
   });
   const engine = postgresEngine(db, where, now ?? null);
-  return stateOn({ engine, newJobId, isAlive: isAlive ?? (() => true) });
+  return stateOn({ engine, newJobId, isAlive: isAlive ?? (() => true), hints: new PostgresHints(db, url) });
 }
 
 /** On a connection of its own: a new index on many rows takes longer than anything else may. */

@@ -9,6 +9,7 @@ import type { Store } from "../../ports/store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { migrate } from "../migrations.ts";
 import type { AnyKysely, Database, Engine, EngineTypes, Tx, Work } from "../schema.ts";
+import { LocalHints } from "../local-hints.ts";
 import { type State, stateOn } from "../state.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { translate } from "./errors.ts";
@@ -66,7 +67,7 @@ async function openOnce(options: SqliteStoreOptions): Promise<State> {
       await refuseStranger(tx, path);
       await migrate(tx, types);
     });
-    return stateOn({ engine, newJobId, isAlive: isAlive ?? (() => true) });
+    return stateOn({ engine, newJobId, isAlive: isAlive ?? (() => true), hints: new LocalHints() });
   } catch (error) {
     await db?.destroy();
     throw translate(error, path);
