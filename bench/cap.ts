@@ -18,7 +18,8 @@ import { empty } from "./sides.ts";
 const cap = 50_000_000;
 const workers = 4;
 const seconds = 60;
-const fileBytes = 2_000_000;
+/** Each is one request: s3s-fs reads a whole object for each range of it. */
+const fileBytes = 250_000;
 /** More than is read in that time. */
 const files = Math.ceil((1.2 * cap * seconds) / fileBytes);
 

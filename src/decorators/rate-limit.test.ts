@@ -248,9 +248,9 @@ describe("a source under a limit", () => {
     expect(limit.takeP95Ms()).toBeNull();
   });
 
-  test("lists no faster than 4 KiB for each entry allow", async () => {
+  test("lists no faster than half a KiB for each entry allows", async () => {
     const { time, process, limit } = rig();
-    limit.open(4_096 * 100, 600_000, 0);
+    limit.open(512 * 100, 600_000, 0);
     const page = {
       entries: Array.from({ length: 40 }),
       problems: Array.from({ length: 10 }),
@@ -271,5 +271,50 @@ describe("a source under a limit", () => {
     expect(listedAtMs[0]).toBe(0);
     expect(listedAtMs[9]).toBeGreaterThanOrEqual(4_400);
     expect(listedAtMs[9]).toBeLessThanOrEqual(4_600);
+  });
+});
+
+/** Answers in order, each after `tookMs`; nothing while it is stalled. */
+async function askLanes(lanes: number, tookMs: number, stall: { readonly fromMs: number; readonly toMs: number }) {
+  const { time, process, limit, reads, lane } = rig();
+  limit.bytesPerSecond = 50 * MB;
+  let asked = 0;
+  let askedMost = 0;
+  const bytes = 500_000;
+  for (let at = 0; at < lanes; at += 1) {
+    const budget = lane();
+    const fetch = async (): Promise<void> => {
+      using pending = await budget.request(bytes, never);
+      asked += bytes;
+      askedMost = Math.max(askedMost, asked);
+      await process.clock.sleep(tookMs);
+      const nowMs = time.monotonicMs();
+      if (nowMs >= stall.fromMs && nowMs < stall.toMs) await process.clock.sleep(stall.toMs - nowMs);
+      reads.push({ atMs: time.monotonicMs(), bytes });
+      asked -= bytes;
+      pending.answered();
+    };
+    // Each lane has several requests under way, as one that reads ahead.
+    for (let ahead = 0; ahead < 8; ahead += 1)
+      void (async () => {
+        for (;;) await fetch();
+      })();
+  }
+  await time.runFor(20_000);
+  return { reads, askedMost };
+}
+
+describe("a source that answers late", () => {
+  test("is read at the whole limit, also where each answer takes long", async () => {
+    const { reads } = await askLanes(2, 120, { fromMs: 0, toMs: 0 });
+    expect(sum(reads, 5_000, 20_000)).toBeGreaterThanOrEqual(0.95 * 15 * 50 * MB);
+  });
+
+  test("does not get a heap of requests while it stalls, and gives no burst afterwards", async () => {
+    const { reads, askedMost } = await askLanes(2, 5, { fromMs: 10_000, toMs: 10_800 });
+    expect(sum(reads, 2_000, 9_000)).toBeGreaterThanOrEqual(0.95 * 7 * 50 * MB);
+    for (let fromMs = 9_000; fromMs < 13_000; fromMs += 10)
+      expect(sum(reads, fromMs, fromMs + 1_000)).toBeLessThanOrEqual(1.05 * 50 * MB);
+    expect(askedMost).toBeLessThanOrEqual(1_000_000);
   });
 });

@@ -5,13 +5,14 @@
  * limit changes, they are reached sooner or later, and nothing is booked anew.
  *
  * What is not used in time is lost: whoever comes late by more than `lateMs` books again. So a process that stalled reads
- * no faster afterwards, and any second holds at most `1 s + lateMs` worth of the limit and one read.
+ * no faster afterwards, and any second holds at most `1 s + lateMs` worth of the limit and one read. Where answers come
+ * later than requests, what was asked for and not answered is bounded as well, so that the same holds at the source.
  */
 import { Bell } from "../base/bell.ts";
 import { ReadLatency } from "../model/read-latency.ts";
 import type { GateUsage, ReadGate } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { PlanPage, ReadBudget, Source } from "../ports/source.ts";
+import type { Pending, PlanPage, ReadBudget, Source } from "../ports/source.ts";
 
 const lateMs = 30;
 /** A wait that is longer hears of a changed limit while it lasts; a shorter one finds out at its end. */
@@ -32,8 +33,15 @@ const cell = {
   read: 7,
   waited: 8,
   waiting: 9,
+  asked: 10,
+  usual: 11,
 } as const;
-const cellCount = 10;
+const cellCount = 12;
+
+/** What may be asked for and not be answered: so many times what is read in the time that an answer usually takes. */
+const askedTimes = 1.5;
+/** Of the usual time, each answer changes so much; one that took longer counts as twice the usual time. */
+const usualPart = 0.1;
 
 interface State {
   readonly isClosed: boolean;
@@ -41,6 +49,12 @@ interface State {
   readonly bytesPerSecond: number;
   /** How far places are reached. */
   readonly reached: number;
+}
+
+interface WaitOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly isAsked?: boolean;
 }
 
 /** Read by any thread; set by one alone. */
@@ -120,18 +134,45 @@ export class SharedLimit implements ReadGate {
     return true;
   }
 
-  /** Books the bytes and waits until they may be read. Rejects with the signal's reason. */
-  async wait(bytes: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  /**
+   * Books the bytes and waits until they may be read. Rejects with the signal's reason.
+   * @param isAsked they count as asked for from then on, until they are `given`
+   */
+  async wait(bytes: number, { clock, signal, isAsked = false }: WaitOptions): Promise<void> {
     Atomics.add(this.#cells, cell.waiting, 1n);
     try {
-      await this.#wait(bytes, clock, signal);
+      await this.#wait(bytes, { clock, signal, isAsked });
     } finally {
       Atomics.sub(this.#cells, cell.waiting, 1n);
     }
     this.#count(bytes, true);
   }
 
-  async #wait(bytes: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  /** What was asked for has come, or never will. */
+  given(bytes: number): void {
+    Atomics.sub(this.#cells, cell.asked, BigInt(bytes));
+    if (this.#at("waiting") > 0n) this.#tell();
+  }
+
+  answered(tookMs: number): void {
+    this.latency.add(tookMs);
+    const usual = Number(this.#at("usual"));
+    const took = Math.max(0, tookMs) * 1_000;
+    const step = usual === 0 ? took : usualPart * (Math.min(took, 2 * usual) - usual);
+    Atomics.add(this.#cells, cell.usual, BigInt(Math.round(step)));
+  }
+
+  /** One request is always under way, however large. */
+  #ask(bytes: number, { isFree, bytesPerSecond }: State): boolean {
+    for (;;) {
+      const asked = this.#at("asked");
+      const most = (askedTimes * bytesPerSecond * Number(this.#at("usual"))) / 1_000_000;
+      if (!isFree && asked > 0n && Number(asked) + bytes > most) return false;
+      if (Atomics.compareExchange(this.#cells, cell.asked, asked, asked + BigInt(bytes)) === asked) return true;
+    }
+  }
+
+  async #wait(bytes: number, { clock, signal, isAsked }: Required<WaitOptions>): Promise<void> {
     let place: bigint | null = null;
     for (;;) {
       signal.throwIfAborted();
@@ -141,11 +182,12 @@ export class SharedLimit implements ReadGate {
         await this.#changed(heard, waitMsMax, clock, signal);
         continue;
       }
-      if (state.isFree) return;
+      if (state.isFree && (!isAsked || this.#ask(bytes, state))) return;
       if (place === null || isLate(state, place)) place = this.#book(state, bytes);
       const missing = Number(place) - state.reached;
-      if (missing <= 0) return;
-      await this.#changed(heard, (missing * 1_000) / state.bytesPerSecond, clock, signal);
+      if (missing <= 0 && (!isAsked || this.#ask(bytes, state))) return;
+      const ms = missing <= 0 ? waitMsMax : (missing * 1_000) / state.bytesPerSecond;
+      await this.#changed(heard, ms, clock, signal);
     }
   }
 
@@ -193,6 +235,11 @@ export class SharedLimit implements ReadGate {
     store("since", values.since);
     store("until", values.until);
     Atomics.add(this.#cells, cell.round, 1n);
+    this.#tell();
+  }
+
+  /** Those who wait look again. */
+  #tell(): void {
     Atomics.add(this.#changes, 0, 1);
     Atomics.notify(this.#changes, 0);
     this.#bell.ring();
@@ -253,8 +300,8 @@ function micros(ms: number): bigint {
 const stepMs = 10;
 const stepBytesMin = 16 * 1024;
 
-/** What an entry costs that is listed: a directory's block, or an object's part of a page, and what is looked up for it. */
-const listedEntryBytes = 4_096;
+/** What an entry costs that is listed: its inode and its part of a directory, or an object's part of a page. */
+const listedEntryBytes = 512;
 
 /**
  * The same source, read no faster than the shared limit. What is read ahead is booked ahead, one read of a lane behind
@@ -288,10 +335,21 @@ class LaneBudget implements ReadBudget {
 
   book(bytes: number, signal: AbortSignal): Promise<void> | null {
     if (this.#waiting === 0 && this.#limit.passes(bytes, this.#clock.monotonicMs())) return null;
+    return this.#inTurn(bytes, { clock: this.#clock, signal });
+  }
+
+  async request(bytes: number, signal: AbortSignal): Promise<Pending> {
+    await this.#inTurn(bytes, { clock: this.#clock, signal, isAsked: true });
+    const startedMs = this.#clock.monotonicMs();
+    return {
+      answered: () => this.#limit.answered(this.#clock.monotonicMs() - startedMs),
+      [Symbol.dispose]: () => this.#limit.given(bytes),
+    };
+  }
+
+  #inTurn(bytes: number, options: WaitOptions): Promise<void> {
     this.#waiting += 1;
-    const turn = this.#last
-      .then(() => this.#limit.wait(bytes, this.#clock, signal))
-      .finally(() => (this.#waiting -= 1));
+    const turn = this.#last.then(() => this.#limit.wait(bytes, options)).finally(() => (this.#waiting -= 1));
     this.#last = turn.catch(() => undefined);
     return turn;
   }
@@ -306,7 +364,7 @@ class LaneBudget implements ReadBudget {
   }
 
   took(startedMs: number): void {
-    this.#limit.latency.add(this.#clock.monotonicMs() - startedMs);
+    this.#limit.answered(this.#clock.monotonicMs() - startedMs);
   }
 }
 

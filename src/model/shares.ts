@@ -10,6 +10,17 @@ import type { Priority } from "./job.ts";
 /** A grant lives so long by the Store's clock, and less by its worker's. */
 export const grantMs = 30_000;
 
+const renewalMsMost = 10_000;
+
+/**
+ * After so long it is asked for again: whatever changes in between waits for that. Soon, where few share a source; and
+ * not so often that many keep the Store busy: a source has some 25 requests a second at most, before 250 share it.
+ */
+export function renewalMs({ bytesPerSecond, lanes }: Share, claimants: number): number {
+  const isFree = bytesPerSecond === null && lanes === null;
+  return isFree ? renewalMsMost : Math.min(renewalMsMost, Math.max(2_000, 40 * claimants));
+}
+
 /** The least is a ninth of the most, so a job never gets less than a ninth of an equal part: it yields, and goes on. */
 const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 3, high: 9 };
 
@@ -91,12 +102,31 @@ interface Bytes {
   readonly lanes: readonly number[] | null;
 }
 
-/** The first one's. Whoever may run no lane needs no bytes. */
+/**
+ * The first one's. Whoever may run no lane needs no bytes. What nobody wants goes to those with lanes, to each as much as
+ * it wants in proportion: what they will want next is not known, and to have it already costs the others nothing.
+ */
 function bytesFor(claimants: readonly Claimant[], { total, limits, lanes }: Bytes): number {
+  const runs = claimants.map(({ lanesWanted }, index) => lanesWanted > 0 && lanes?.[index] !== 0);
   const wants = claimants.map(({ wantsBytesPerSecond, lanesWanted }, index) =>
-    lanesWanted > 0 && lanes?.[index] === 0 ? 0 : orInfinity(wantsBytesPerSecond),
+    runs[index] === true || lanesWanted === 0 ? orInfinity(wantsBytesPerSecond) : 0,
   );
-  return shareOut(total, claimants, { wants, limits })[0] ?? 0;
+  const wanted = shareOut(total, claimants, { wants, limits });
+  const own = wanted[0] ?? 0;
+  if (runs[0] !== true || own === Infinity || own === 0) return own;
+  const ofJob = (_: unknown, index: number): boolean => claimants[index]?.jobId === claimants[0]?.jobId;
+  const spare = [
+    spareOf(total, wanted, runs),
+    spareOf(limits[0] ?? Infinity, wanted.filter(ofJob), runs.filter(ofJob)),
+  ];
+  return own + Math.min(...spare);
+}
+
+/** The first one's part of what is left of the total, among those that run. */
+function spareOf(total: number, wanted: readonly number[], runs: readonly boolean[]): number {
+  if (total === Infinity) return Infinity;
+  const left = Math.max(0, total - sum(wanted));
+  return (left * (wanted[0] ?? 0)) / sum(wanted.filter((_, index) => runs[index]));
 }
 
 /**

@@ -37,6 +37,8 @@ export interface Grant extends Share {
   readonly sourceId: SourceId | null;
   /** From the moment at which the request was sent. */
   readonly lifeMs: number;
+  /** After so long it is to be asked for again, at the latest. */
+  readonly renewMs: number;
   /** What it would be if everybody had made room already: whoever has less asks again soon. */
   readonly aim: Share;
 }

@@ -101,6 +101,12 @@ export interface ReadRequest {
   readonly budget?: ReadBudget;
 }
 
+/** A request that the source has not answered yet. */
+export interface Pending extends Disposable {
+  /** It has, and in a time that says how busy it is. */
+  answered(): void;
+}
+
 /** What may be read of a source, and when: shared by all who read from it. */
 export interface ReadBudget {
   /**
@@ -108,6 +114,11 @@ export interface ReadBudget {
    * @returns null when they may be asked for at once, else a promise that waits until they may
    */
   book(bytes: number, signal: AbortSignal): Promise<void> | null;
+  /**
+   * Books bytes of a request whose answer comes later, and waits until they may be asked for. What is asked for and not
+   * answered is bounded too: a source that stalls is not asked for a heap that it then gives all at once.
+   */
+  request(bytes: number, signal: AbortSignal): Promise<Pending>;
   /** How much may be asked for at a time, so that what is booked does not come in bursts. Changes with the limit. */
   stepBytes(mostBytes: number): number;
   /** When a request to the source begins; `took` is told when its answer is there. */

@@ -3,7 +3,7 @@ import { capDuring } from "../model/budget.ts";
 import type { Instant } from "../model/chunk.ts";
 import { countedBytes, type Holding, renewHolding } from "../model/holding.ts";
 import type { JobSpec, JobTerms } from "../model/job.ts";
-import { type Claimant, grantFor, type Granted, grantMs } from "../model/shares.ts";
+import { type Claimant, grantFor, type Granted, grantMs, renewalMs } from "../model/shares.ts";
 import type { Grant, GrantRecord, GrantRequest } from "../ports/budget.ts";
 import { noteGrant } from "./budget-history.ts";
 import { lockedCovering, sourceOf, throttleOf } from "./budget-sources.ts";
@@ -40,7 +40,12 @@ export async function grantShare(tx: Tx, request: GrantRequest, now: Instant): P
     .onConflict((conflict) => conflict.columns(["job_id", "worker"]).doUpdateSet(row))
     .execute();
   if (source !== null) await noteAsker(tx, source, { request, rows: [...others, row], now });
-  return { ...granted, sourceId: source?.id ?? null, lifeMs: grantMs };
+  return {
+    ...granted,
+    sourceId: source?.id ?? null,
+    lifeMs: grantMs,
+    renewMs: renewalMs(granted, claimants.length + 1),
+  };
 }
 
 /** Of a source, or of a job whatever its source was; what is not used any more is left out. */

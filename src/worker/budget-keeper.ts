@@ -8,11 +8,9 @@ import type { JobId, WorkerId } from "../model/chunk.ts";
 import type { BudgetStore, Grant, GrantRequest, ReadGate } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
 
-const heartbeatMs = 10_000;
 /**
- * Whoever has less than its part, or needs more than it said, does not wait for the heartbeat. Nor does a new share: who
- * was first has all of it until it asks again, and those beside it have begun a moment later. It asks after this time,
- * then after twice that, and so on up to the heartbeat.
+ * Whoever has less than its part, or needs more than it said, does not wait for its turn. Nor does a new share: who was
+ * first has all of it until it asks again, and those beside it have begun a moment later.
  */
 const soonMs = 1_000;
 /** Of what was read, this much had to wait: the share is what holds it up. */
@@ -20,8 +18,12 @@ const hungryPart = 0.5;
 /** Who is not held up keeps a little more than it uses, and enough to begin with. */
 const headroom = 1.1;
 const idleBytesPerSecond = 64 * 1024;
+/** Of a listing, which reads little, now and then, and all others wait for it. */
+const listingBytesPerSecond = 2 ** 20;
 /** A share that is so near to what is meant is not asked for again. */
 const nearlyAll = 0.95;
+/** Who is held up by its share asks for so many times of it: all it can get, after some seconds, and not all there is. */
+const growth = 4;
 
 export interface BudgetKeeperOptions {
   readonly budget: Pick<BudgetStore, "grant" | "release">;
@@ -89,7 +91,7 @@ class Keeping {
   /** Null: the last request was not answered. */
   #grant: Grant | null = null;
   #askedAtMs = -Infinity;
-  #intervalMs = soonMs;
+  #requests = 0;
   /** What was told with the last request: all it can get, at first. */
   #wants: number | null = null;
   #slowDownsTold = 0;
@@ -120,14 +122,22 @@ class Keeping {
   #isDue(): boolean {
     const grant = this.#grant;
     if (grant === null) return true;
-    if (this.#options.clock.monotonicMs() - this.#askedAtMs >= this.#intervalMs) {
-      this.#intervalMs = Math.min(heartbeatMs, 2 * this.#intervalMs);
-      return true;
-    }
+    const isNew = this.#requests === 1;
+    if (this.#options.clock.monotonicMs() - this.#askedAtMs >= (isNew ? soonMs : grant.renewMs)) return true;
     const { aim } = grant;
     const isShort = (grant.bytesPerSecond ?? Infinity) < nearlyAll * (aim.bytesPerSecond ?? Infinity);
     const lacksLanes = (grant.lanes ?? Infinity) < (aim.lanes ?? Infinity);
-    return isShort || lacksLanes || (this.#wants !== null && this.#isHungry());
+    const saidTooLittle = this.#wants !== null && (grant.bytesPerSecond ?? Infinity) >= nearlyAll * this.#wants;
+    return isShort || lacksLanes || (saidTooLittle && this.#isHungry());
+  }
+
+  /** Of who is not held up. */
+  #modest(elapsedMs: number): number {
+    const isListing = this.#account.lanes().wanted === 0;
+    return Math.max(
+      isListing ? listingBytesPerSecond : idleBytesPerSecond,
+      Math.ceil(((this.#bytes * 1_000) / elapsedMs) * headroom),
+    );
   }
 
   #look(): void {
@@ -169,14 +179,15 @@ class Keeping {
     const elapsedMs = nowMs - this.#askedAtMs;
     // A request soon after another has seen too little to say something else.
     if (elapsedMs >= soonMs) {
-      const usedBytesPerSecond = (this.#bytes * 1_000) / elapsedMs;
-      const isFirst = elapsedMs === Infinity;
-      const modest = Math.max(idleBytesPerSecond, Math.ceil(usedBytesPerSecond * headroom));
-      this.#wants = isFirst || this.#isHungry() ? null : modest;
+      const modest = this.#modest(elapsedMs);
+      const isNew = holds === null || holds === 0;
+      const isHungry = elapsedMs === Infinity || this.#isHungry();
+      this.#wants = !isHungry ? modest : isNew ? null : growth * Math.max(holds, modest);
       this.#bytes = 0;
       this.#waitedBytes = 0;
     }
     this.#askedAtMs = nowMs;
+    this.#requests += 1;
     return {
       worker: this.#options.worker,
       jobId,

@@ -156,15 +156,22 @@ export function readingContract(subject: ContractSubject): void {
     const controller = new AbortController();
     const dry = new Error("the budget is used up");
     const given: number[] = [];
-    const timing = { startMs: () => 7, took: (startedMs: number) => expect(startedMs).toBe(7) };
+    let asked = 0;
+    const book = (bytes: number): Promise<void> | null => {
+      expect(bytes).toBeLessThanOrEqual(1_000_000);
+      booked += bytes;
+      if (booked <= 4_000_000) return null;
+      controller.abort(dry);
+      return Promise.reject(dry);
+    };
     const budget: ReadBudget = {
-      ...timing,
-      book: (bytes) => {
-        expect(bytes).toBeLessThanOrEqual(1_000_000);
-        booked += bytes;
-        if (booked <= 4_000_000) return null;
-        controller.abort(dry);
-        return Promise.reject(dry);
+      startMs: () => 7,
+      took: (startedMs: number) => expect(startedMs).toBe(7),
+      book,
+      request: async (bytes) => {
+        await book(bytes);
+        asked += bytes;
+        return { answered: () => {}, [Symbol.dispose]: () => void (asked -= bytes) };
       },
       stepBytes: (most) => Math.min(most, 1_000_000),
     };
@@ -173,12 +180,17 @@ export function readingContract(subject: ContractSubject): void {
       for await (const frame of frames) if ("bytes" in frame) given.push(frame.bytes.length);
     }).rejects.toThrow(dry.message);
     expect(given.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(4_000_000);
+    expect(asked, "what was asked for and broke off is given back").toBe(0);
 
     const all: number[] = [];
     let timed = 0;
     const took = (startedMs: number): void => void (timed += startedMs);
     const wide: ReadBudget = {
       book: (bytes) => (all.push(bytes), null),
+      request: async (bytes) => {
+        all.push(bytes);
+        return { answered: () => took(1), [Symbol.dispose]: () => {} };
+      },
       stepBytes: (most) => most,
       startMs: () => 1,
       took,

@@ -7,6 +7,6 @@ const { buffer, bytes } = workerData as { readonly buffer: SharedArrayBuffer; re
 const limit = new SharedLimit(buffer);
 parentPort?.postMessage("waits");
 for (;;) {
-  await limit.wait(bytes, systemClock, new AbortController().signal);
+  await limit.wait(bytes, { clock: systemClock, signal: new AbortController().signal });
   parentPort?.postMessage(systemClock.monotonicMs());
 }

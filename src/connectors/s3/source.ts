@@ -37,7 +37,7 @@ const frameBytes = 2 ** 20;
  * Of a limited read. Each request has its price, in money and in what a server does for it (s3s-fs reads the whole object
  * for each range), so that a small share is read in fewer steps than a file's.
  */
-const pieceBytesMin = 2 ** 19;
+const pieceBytesMin = 2 ** 18;
 
 export class S3Source implements Source {
   readonly location: string;
@@ -149,10 +149,9 @@ export class S3Source implements Source {
         bytes: stretch.length,
         run: async (signal) => {
           try {
-            await budget?.book(stretch.length, signal);
-            const startedMs = budget?.startMs() ?? 0;
+            using asked = await budget?.request(stretch.length, signal);
             const { bytes, head } = await this.#fetch(entry, stretch, signal);
-            budget?.took(startedMs);
+            asked?.answered();
             return { item: index, offset: stretch.offset, bytes, head, isLast };
           } catch (error) {
             return { item: index, end: await this.#endOf(error, entry, signal) };
