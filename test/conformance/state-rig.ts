@@ -1,3 +1,4 @@
+import { onTestFinished } from "vitest";
 import type { JobId } from "../../src/model/chunk.ts";
 import type { State } from "../../src/store/state.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
@@ -21,6 +22,11 @@ export async function stateRig(open: OpenState): Promise<StateRig> {
   const clock = new ManualClock();
   let jobs = 0;
   const newJobId = (): string => `job-${String((jobs += 1)).padStart(3, "0")}`;
-  const again = (): Promise<State> => open(directory, { clock, newJobId });
+  const again = async (): Promise<State> => {
+    const state = await open(directory, { clock, newJobId });
+    // A server has only so many connections.
+    onTestFinished(() => state.store[Symbol.asyncDispose]());
+    return state;
+  };
   return { state: await again(), clock, again };
 }

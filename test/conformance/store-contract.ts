@@ -2,7 +2,7 @@
  * What every engine of the Store promises. An engine passes from a file of ten lines that says how its state in a
  * directory is opened; opening it again must show what was committed.
  */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { JobId } from "../../src/model/chunk.ts";
 import { unexplained } from "../../src/model/job.ts";
 import type { Task } from "../../src/model/task.ts";
@@ -49,8 +49,12 @@ async function rig(open: OpenStore): Promise<Rig> {
   const clock = new ManualClock();
   let jobs = 0;
   const newJobId = (): string => `job-${(jobs += 1)}`;
-  const again = (isAlive?: (owner: string) => boolean): Promise<BudgetedStore> =>
-    open(directory, { clock, newJobId, ...(isAlive !== undefined && { isAlive }) });
+  const again = async (isAlive?: (owner: string) => boolean): Promise<BudgetedStore> => {
+    const store = await open(directory, { clock, newJobId, ...(isAlive !== undefined && { isAlive }) });
+    // A server has only so many connections.
+    onTestFinished(() => store[Symbol.asyncDispose]());
+    return store;
+  };
   return { store: await again(), clock, again };
 }
 
