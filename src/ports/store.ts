@@ -128,7 +128,8 @@ export interface Store extends AsyncDisposable {
   /** Removes a final job with all its rows. */
   removeJob(id: JobId): Promise<void>;
   wish(id: JobId, wish: Wish): Promise<void>;
-  setTerms(id: JobId, terms: JobTerms): Promise<void>;
+  /** What is not named stays, also when several change it at once. @throws job_unknown, job_state when it is over */
+  setTerms(id: JobId, change: Partial<JobTerms>): Promise<void>;
   /** A paused or failed job is pending again, for whoever leads next. @throws job_state */
   requeue(id: JobId): Promise<void>;
   /** Pending and active jobs, by priority, then the oldest first. */

@@ -145,9 +145,17 @@ export async function setStatus(
     .execute();
 }
 
-export async function setTerms(tx: Tx, id: JobId, terms: JobTerms): Promise<void> {
-  const [result] = await tx.updateTable("jobs").set(termColumns(terms)).where("id", "=", id).execute();
-  if (result?.numUpdatedRows !== 1n) throw unknownJob(id);
+/** @throws job_unknown, job_state */
+export async function setTerms(tx: Tx, id: JobId, change: Partial<JobTerms>): Promise<void> {
+  const { status, terms } = await lockedJob(tx, id);
+  if (status === "complete" || status === "cancelled")
+    throw new GodwitError("job_state", {
+      disposition: "rejected",
+      what: `job ${id} is ${status} and cannot be changed`,
+      hint: "It has ended. To copy once more, submit another.",
+    });
+  const all = { ...(JSON.parse(terms) as JobTerms), ...change };
+  await tx.updateTable("jobs").set(termColumns(all)).where("id", "=", id).execute();
 }
 
 function termColumns(terms: JobTerms): Pick<JobRow, "terms" | "priority"> {

@@ -101,8 +101,8 @@ export class SqlStore implements Store {
     this.#hint(id);
   }
 
-  async setTerms(id: JobId, terms: JobTerms): Promise<void> {
-    await this.#engine.write((tx) => setTerms(tx, id, terms));
+  async setTerms(id: JobId, change: Partial<JobTerms>): Promise<void> {
+    await this.#engine.write((tx) => setTerms(tx, id, change));
     this.#hint(id);
   }
 

@@ -28,6 +28,10 @@ export function storeFleetContract(make: () => Promise<Rig>): void {
     await store.lead(first ?? "", "host:1:1");
     expect((await store.openJobs()).map(({ isLed }) => isLed)).toEqual([false, false, true, false]);
     await expect(store.setTerms("none", terms)).rejects.toMatchObject({ code: "job_unknown" });
+    await Promise.all([store.setTerms(high ?? "", { lanesMax: 9 }), store.setTerms(high ?? "", { priority: "low" })]);
+    expect((await store.job(high ?? ""))?.terms).toEqual({ priority: "low", limitBytesPerSecond: null, lanesMax: 9 });
+    await store.stopIdle(high ?? "", "cancelled");
+    await expect(store.setTerms(high ?? "", terms)).rejects.toMatchObject({ code: "job_state" });
   });
 
   test("nothing of a job is claimed that nobody has begun, that is paused, or that is asked to stop", async () => {

@@ -27,6 +27,21 @@ describeOnPostgres("the API", (postgres) => {
     expect(new Set(answers.map((answer) => answer.body["job_id"])).size).toBe(1);
   });
 
+  test("changes of one job that come at once all count, over two servers", async () => {
+    const state = await openState();
+    await using _ = state.store;
+    const [one, two] = [await apiPlace({ state }), await apiPlace({ state })];
+    const made = await one.ask("POST", "/migrations", { body: { source_path: "/srv/a", target_path: "/srv/b" } });
+    const path = `/migrations/${String(made.body["job_id"])}`;
+    for (let round = 1; round <= 20; round += 1) {
+      const changes = [{ max_parallel_workers: round }, { priority: round % 2 === 0 ? "low" : "high" }] as const;
+      const token = one.tokens.operator;
+      const asked = changes.map((body, at) => (at === 0 ? one : two).ask("PATCH", path, { body, token }));
+      expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200]);
+      expect((await one.ask("GET", path)).body).toMatchObject({ ...changes[0], ...changes[1] });
+    }
+  });
+
   test("a cursor that no server has made is refused, also one with what this store cannot hold", async () => {
     const state = await openState();
     await using _ = state.store;

@@ -93,11 +93,8 @@ const changeBody = z
   .meta({ id: "MigrationChange", minProperties: 1 });
 
 async function change(api: Api, id: string, body: z.output<typeof changeBody>): MigrationReply {
-  const { job } = await api.overview.glance(id);
-  if (isFinal(job.status) && job.status !== "failed") throw wrongStatus(job, "changed");
   const { throughput_limit_gb_per_hour: limit, max_parallel_workers: lanes, priority: rank } = body;
   await api.store.setTerms(id, {
-    ...job.terms,
     ...(rank !== undefined && { priority: rank }),
     ...(limit !== undefined && { limitBytesPerSecond: limit === null ? null : bytesPerSecondOf(limit) }),
     ...(lanes !== undefined && { lanesMax: lanes }),
