@@ -1,5 +1,6 @@
 import { GodwitError } from "../base/errors.ts";
 import type { Job, JobSpec } from "../model/job.ts";
+import { differingOptions } from "../model/job-spec.ts";
 import type { Store } from "../ports/store.ts";
 
 /** A job that the same command resumes: everything but what ended well or was given up by its owner. */
@@ -66,11 +67,7 @@ function samePlaces(a: JobSpec, b: JobSpec): boolean {
 }
 
 function refuseOtherOptions(job: Job, wanted: JobSpec): void {
-  const had = job.spec as unknown as Readonly<Record<string, unknown>>;
-  const now = wanted as unknown as Readonly<Record<string, unknown>>;
-  const differing = Object.keys(now)
-    .filter((key) => key !== "traits" && JSON.stringify(had[key]) !== JSON.stringify(now[key]))
-    .map((key) => flagOf(key));
+  const differing = differingOptions(job.spec, wanted).map(flagOf);
   if (differing.length === 0) return;
   throw new GodwitError("job_options_differ", {
     disposition: "fatal",

@@ -22,3 +22,9 @@ export function specOf(wishes: JobWishes): JobSpec {
     },
   };
 }
+
+/** What was asked for in another way, by the names of the specification; what follows from the rest is not among it. */
+export function differingOptions(had: JobSpec, wanted: JobSpec): readonly string[] {
+  const names = Object.keys(wanted) as (keyof JobSpec)[];
+  return names.filter((name) => name !== "traits" && JSON.stringify(had[name]) !== JSON.stringify(wanted[name]));
+}

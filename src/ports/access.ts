@@ -2,6 +2,7 @@
  * Who may do what over the API, what was done, and which requests have made a job already: durable, beside the Store.
  * Secrets never reach this port: it is given their SHA-256.
  */
+import { GodwitError } from "../base/errors.ts";
 import type { Instant, JobId } from "../model/chunk.ts";
 import type { Job, JobSpec, JobTerms } from "../model/job.ts";
 
@@ -59,12 +60,34 @@ export interface SubmitRequest {
   readonly digest: string;
   readonly spec: JobSpec;
   readonly terms: JobTerms;
+  /**
+   * Where a job of the same places has not ended: refuse, or take that one if it was asked for in the same way. Then one
+   * that has failed is taken too, whereas it stands in nobody's way.
+   */
+  readonly onUnfinished: "refuse" | "attach";
 }
 
 export interface Submission {
   readonly job: Job;
   /** The key had made this job before: nothing was done now. */
-  readonly replayed: boolean;
+  readonly isReplayed: boolean;
+  /** The job was there, under whatever key. */
+  readonly isAttached?: boolean;
+}
+
+/** The job that a request would be attached to was asked for in another way. */
+export class JobOptionsDiffer extends GodwitError {
+  /** By their names in a job's specification. */
+  readonly options: readonly string[];
+
+  constructor(jobId: JobId, options: readonly string[]) {
+    super("job_options_differ", {
+      disposition: "rejected",
+      what: `the unfinished job ${jobId} was started with other options (${options.join(", ")})`,
+      hint: "Ask for the same to go on with it, or cancel it before you submit another.",
+    });
+    this.options = options;
+  }
 }
 
 /** Every method is one transaction; time is the Store's. */
@@ -92,6 +115,8 @@ export interface Access {
    * Makes a job, once for each key: the key and the job are written in one transaction. Keys are kept for 30 days.
    * @throws idempotency_conflict when the key was given with another request, or its job was removed
    * @throws job_exists when an unfinished job has the same places
+   * @throws JobOptionsDiffer when the job to attach to was asked for in another way
+   * @throws source_unlimited when a new job would read a production source without a cap
    */
   submit(request: SubmitRequest): Promise<Submission>;
 }

@@ -1,8 +1,7 @@
-/** Tokens, the audit log, and the requests that made a job. What looks first and then writes holds a gate meanwhile. */
-import { type Selectable, sql } from "kysely";
+/** Tokens, the audit log, and the requests that made a job. */
+import type { Selectable } from "kysely";
 import { GodwitError } from "../base/errors.ts";
 import type { Instant, JobId } from "../model/chunk.ts";
-import { isFinal, type Job } from "../model/job.ts";
 import type {
   Access,
   AuditRecord,
@@ -12,11 +11,10 @@ import type {
   SubmitRequest,
   TokenRecord,
 } from "../ports/access.ts";
-import { findJob, insertJob } from "./jobs.ts";
-import type { AuditTable, Engine, Gate, TokensTable, Tx } from "./schema.ts";
+import { pass } from "./gates.ts";
+import type { AuditTable, Engine, TokensTable, Tx } from "./schema.ts";
 import type { SqlStoreOptions } from "./sql-store.ts";
-
-const keysKeptMs = 30 * 24 * 3_600_000;
+import { submit } from "./submissions.ts";
 
 export class SqlAccess implements Access {
   readonly #engine: Engine;
@@ -102,31 +100,8 @@ export class SqlAccess implements Access {
   }
 
   submit(request: SubmitRequest): Promise<Submission> {
-    return this.#engine.write(async (tx, now) => {
-      await pass(tx, "submit");
-      const { key, digest, spec, terms } = request;
-      const known = key === null ? undefined : await submission(tx, key);
-      if (known !== undefined) return { job: await replayed(tx, known, digest), replayed: true };
-      await refuseTwice(tx, request);
-      const job = await insertJob(tx, { id: this.#newJobId(now), spec, terms }, now);
-      if (key !== null) {
-        await tx
-          .insertInto("submissions")
-          .values({ ...key, digest, job_id: job.id, at: now })
-          .execute();
-        await tx
-          .deleteFrom("submissions")
-          .where("at", "<", now - keysKeptMs)
-          .execute();
-      }
-      return { job, replayed: false };
-    });
+    return this.#engine.write((tx, now) => submit(tx, request, { now, newJobId: this.#newJobId }));
   }
-}
-
-/** Nobody else is between this and the end of the transaction. */
-async function pass(tx: Tx, gate: Gate): Promise<void> {
-  await tx.selectFrom("gates").select("name").where("name", "=", gate).forUpdate().execute();
 }
 
 async function findToken(tx: Tx, id: string, now: Instant): Promise<TokenRecord | null> {
@@ -189,56 +164,6 @@ function auditRecord(row: Selectable<AuditTable>): AuditRecord {
     remote: row.remote,
     status: row.status,
   };
-}
-
-interface Known {
-  readonly digest: string;
-  readonly job_id: JobId;
-}
-
-function submission(tx: Tx, { owner, key }: NonNullable<SubmitRequest["key"]>): Promise<Known | undefined> {
-  return tx
-    .selectFrom("submissions")
-    .select(["digest", "job_id"])
-    .where("owner", "=", owner)
-    .where("key", "=", key)
-    .executeTakeFirst();
-}
-
-async function replayed(tx: Tx, known: Known, digest: string): Promise<Job> {
-  if (known.digest !== digest) throw conflict(`the key was given before with another request (job ${known.job_id})`);
-  const job = await findJob(tx, known.job_id);
-  if (job === null) throw conflict(`the job ${known.job_id} that this key made was removed`);
-  return job;
-}
-
-/** Two jobs that write the same names at once would prove each other's bytes. */
-async function refuseTwice(tx: Tx, { spec }: SubmitRequest): Promise<void> {
-  const open = await tx
-    .selectFrom("jobs")
-    .select(["id", "status", "spec"])
-    .where(sql<boolean>`ended_at is null`)
-    .execute();
-  for (const row of open) {
-    if (isFinal(row.status)) continue;
-    const other = JSON.parse(row.spec) as Job["spec"];
-    const isSame =
-      other.source === spec.source && other.target === spec.target && other.s3.endpoint === spec.s3.endpoint;
-    if (!isSame) continue;
-    throw new GodwitError("job_exists", {
-      disposition: "rejected",
-      what: `job ${row.id} moves the same source to the same target and has not ended (${row.status})`,
-      hint: "Wait for its end, resume it, or cancel it before you submit another.",
-    });
-  }
-}
-
-function conflict(what: string): GodwitError {
-  return new GodwitError("idempotency_conflict", {
-    disposition: "rejected",
-    what,
-    hint: "Use a new Idempotency-Key for each new request, and the same one only to repeat the same request.",
-  });
 }
 
 function unknownToken(id: string): GodwitError {

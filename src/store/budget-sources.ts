@@ -5,6 +5,7 @@ import type { Instant } from "../model/chunk.ts";
 import type { Threshold } from "../model/threshold.ts";
 import type { Timetable } from "../model/timetable.ts";
 import type { SourceRecord } from "../ports/budget.ts";
+import { pass } from "./gates.ts";
 import type { SourceRow, Tx } from "./schema.ts";
 
 /** What the throttle knows, and which signals were above their thresholds when it looked last. */
@@ -42,6 +43,7 @@ export async function lockedCovering(tx: Tx, location: string): Promise<SourceRo
 
 export async function putSource(tx: Tx, limits: SourceLimits, now: Instant): Promise<SourceRecord> {
   checkSource(limits);
+  await pass(tx, "sources");
   const { id, location } = limits;
   const bare = location.replace(/([^/:])\/+$/, "$1");
   const other = (await listSources(tx)).find((source) => source.id !== id && source.location === bare);

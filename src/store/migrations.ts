@@ -14,6 +14,7 @@ const migrations: readonly Migration[] = [
   admitPeople,
   budgetSources,
   keepFloors,
+  nameSigners,
 ];
 
 /**
@@ -188,4 +189,11 @@ async function budgetSources(tx: Tx, types: EngineTypes): Promise<void> {
 async function keepFloors(tx: Tx): Promise<void> {
   await sql`create table queue_floors (job_id text not null, phase bigint not null, rank bigint not null,
     queued_at bigint not null, id bigint not null, primary key (job_id, phase, rank))`.execute(tx);
+}
+
+/** Who signs reports; and sources change one after the other. */
+async function nameSigners(tx: Tx): Promise<void> {
+  await sql`create table signers (key_id text primary key, public_key text not null, host text not null,
+    since bigint not null)`.execute(tx);
+  await sql`insert into gates (name) values ('sources')`.execute(tx);
 }

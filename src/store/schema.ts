@@ -180,7 +180,16 @@ export interface SubmissionsTable {
 export interface GatesTable {
   name: Gate;
 }
-export type Gate = "submit" | "tokens";
+/** `submit` is taken before `sources`. */
+export type Gate = "submit" | "sources" | "tokens";
+
+/** Public keys of whoever signed reports of this state. */
+export interface SignersTable {
+  key_id: string;
+  public_key: string;
+  host: string;
+  since: number;
+}
 
 export interface SourcesTable {
   id: string;
@@ -261,6 +270,7 @@ export interface Database {
   audit: AuditTable;
   submissions: SubmissionsTable;
   gates: GatesTable;
+  signers: SignersTable;
   sources: SourcesTable;
   grants: GrantsTable;
   budget_history: BudgetHistoryTable;

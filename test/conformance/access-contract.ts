@@ -1,5 +1,6 @@
 /** What every engine promises of tokens, the audit log, and requests that make a job once. */
 import { describe, expect, test } from "vitest";
+import type { SourceLimits } from "../../src/model/budget.ts";
 import { usualTerms } from "../../src/model/job.ts";
 import type { NewToken, SubmitRequest } from "../../src/ports/access.ts";
 import { started, jobSpec } from "./store-player.ts";
@@ -19,8 +20,25 @@ function token(id: string, more: Partial<NewToken> = {}): NewToken {
 }
 
 function submission(more: Partial<SubmitRequest> = {}): SubmitRequest {
-  return { key: { owner: "me", key: "k1" }, digest: "d1", spec: jobSpec(), terms: usualTerms, ...more };
+  return {
+    key: { owner: "me", key: "k1" },
+    digest: "d1",
+    spec: jobSpec(),
+    terms: usualTerms,
+    onUnfinished: "refuse",
+    ...more,
+  };
 }
+
+const production: SourceLimits = {
+  id: "live",
+  location: jobSpec().source,
+  production: true,
+  statedPeakBytesPerSecond: null,
+  limitBytesPerSecond: null,
+  timetable: null,
+  thresholds: [],
+};
 
 function specFrom(source: string): SubmitRequest["spec"] {
   return { ...jobSpec(), source: `file:///${source}` };
@@ -168,7 +186,7 @@ function submissionTests(open: OpenState, isShared: boolean): void {
     const made = asked.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     expect(made).toHaveLength(3);
     expect(new Set(made.map(({ job }) => job.id)).size).toBe(1);
-    expect(made.filter(({ replayed }) => !replayed)).toHaveLength(1);
+    expect(made.filter(({ isReplayed }) => !isReplayed)).toHaveLength(1);
     expect(await state.store.jobs()).toHaveLength(1);
     expect(made[0]?.job.terms).toEqual(usualTerms);
   });
@@ -180,7 +198,7 @@ function submissionTests(open: OpenState, isShared: boolean): void {
       code: "idempotency_conflict",
     });
     await state.store.stopIdle(job.id, "cancelled");
-    expect(await state.access.submit(submission())).toMatchObject({ replayed: true, job: { status: "cancelled" } });
+    expect(await state.access.submit(submission())).toMatchObject({ isReplayed: true, job: { status: "cancelled" } });
     await state.store.removeJob(job.id);
     await expect(state.access.submit(submission())).rejects.toMatchObject({ code: "idempotency_conflict" });
   });
@@ -189,11 +207,11 @@ function submissionTests(open: OpenState, isShared: boolean): void {
     const { state, clock } = await stateRig(open);
     const { job } = await state.access.submit(submission());
     const other = await state.access.submit(submission({ key: { owner: "you", key: "k1" }, spec: specFrom("b") }));
-    expect(other).toMatchObject({ replayed: false });
+    expect(other).toMatchObject({ isReplayed: false });
     clock.nowMs += 31 * 24 * 3_600_000;
     await state.access.submit(submission({ key: { owner: "me", key: "k2" }, spec: specFrom("c") }));
     await state.store.stopIdle(job.id, "cancelled");
-    expect(await state.access.submit(submission())).toMatchObject({ replayed: false });
+    expect(await state.access.submit(submission())).toMatchObject({ isReplayed: false });
   });
 
   test("of two that ask at once to move the same source to the same target, one is refused until the other has ended", async () => {
@@ -213,13 +231,45 @@ function submissionTests(open: OpenState, isShared: boolean): void {
     await state.store.stopIdle(job?.id ?? "", "paused");
     await expect(state.access.submit(submission({ key: null }))).rejects.toMatchObject({ code: "job_exists" });
     await state.store.stopIdle(job?.id ?? "", "cancelled");
-    expect(await state.access.submit(submission({ key: null }))).toMatchObject({ replayed: false });
+    expect(await state.access.submit(submission({ key: null }))).toMatchObject({ isReplayed: false });
+  });
+
+  test("a job on a production source without a stated peak or limit is refused where it would be made", async () => {
+    const { state, again } = await stateRig(open);
+    await state.budget.putSource(production);
+    const other = await again();
+    await expect(other.access.submit(submission())).rejects.toMatchObject({ code: "source_unlimited" });
+    expect(await state.store.jobs()).toEqual([]);
+    await state.budget.putSource({ ...production, limitBytesPerSecond: 1_000 });
+    const made = await other.access.submit(submission());
+    await state.budget.putSource(production);
+    // What was made before is only asked for again.
+    expect(await other.access.submit(submission())).toMatchObject({ isReplayed: true, job: { id: made.job.id } });
+  });
+
+  test("of two that name one location as a source at once, one is refused", async () => {
+    const { state, again } = await stateRig(open);
+    const states = [state, await again()];
+    for (let round = 1; round <= 10; round += 1) {
+      const location = `file:///shared-${round}`;
+      const asked = await atOnce(
+        isShared,
+        states.map(
+          ({ budget }, at) =>
+            () =>
+              budget.putSource({ ...production, id: `s${at}-${round}`, location }),
+        ),
+      );
+      const refused = asked.filter((each) => each.status === "rejected");
+      expect(refused.map(({ reason }) => reason as unknown)).toMatchObject([{ code: "config_invalid" }]);
+      expect((await state.budget.sources()).filter((source) => source.location === location)).toHaveLength(1);
+    }
   });
 
   test("a job that has ended well does not stand in the way", async () => {
     const { state } = await stateRig(open);
     const lead = await started(state.store, []);
     await state.store.setStatus(lead, "complete", null);
-    expect(await state.access.submit(submission())).toMatchObject({ replayed: false });
+    expect(await state.access.submit(submission())).toMatchObject({ isReplayed: false });
   });
 }

@@ -47,7 +47,9 @@ export function openState(dir: string): Promise<State> {
   });
 }
 
-export type ApiPlaceOptions = Partial<Pick<ListenOptions, "allowLists" | "auth" | "host" | "tls" | "onCancelled">> & {
+export type ApiPlaceOptions = Partial<
+  Pick<ListenOptions, "allowLists" | "auth" | "host" | "tls" | "onCancelled" | "clock">
+> & {
   readonly state?: State;
 };
 

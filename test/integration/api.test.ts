@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { systemClock } from "../../src/platform/clock.ts";
 import { type NewChunk } from "../../src/model/task.ts";
 import type { Lead } from "../../src/ports/store.ts";
 import { badBlock, chunk, errorOf, item, planOf, play } from "../conformance/store-player.ts";
@@ -94,6 +95,70 @@ test("an Idempotency-Key makes one job, also after the server was started anew",
   expect(await place.state.store.jobs()).toHaveLength(2);
   const bad = await again.ask("POST", "/migrations", { body, headers: { "idempotency-key": "has a space" } });
   expect(bad).toMatchObject({ status: 422, body: { errors: [{ field: "header Idempotency-Key" }] } });
+});
+
+test("the answer to a repeated request estimates by the store's clock, whatever the server's says", async () => {
+  const anHourAhead = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
+  const place = await apiPlace({ clock: anHourAhead });
+  const body = places(place);
+  const { body: made } = await send(place, body, place.tokens.operator);
+  const { store } = place.state;
+  const lead = await store.lead(String(made["job_id"]), "host:1:1");
+  await store.addPlan(lead, planOf(packs(2)));
+  await store.setStatus(lead, "running", null);
+  await store.count(lead, { sourceBytesRead: 1_000 });
+  // The run has just begun: nothing can be said yet.
+  expect((await send(place, body, place.tokens.operator)).body).toMatchObject({
+    status: "running",
+    estimated_completion_at: null,
+  });
+});
+
+test("a request may be attached to the unfinished job of its places, if it asks for the same", async () => {
+  const place = await apiPlace();
+  const { tokens } = place;
+  const body = { ...places(place), on_unfinished: "attach" };
+  const attach = (more: object = {}) => place.ask("POST", "/migrations", { body: { ...body, ...more } });
+  const first = await attach();
+  expect(first.status).toBe(201);
+  const id = String(first.body["job_id"]);
+  expect(await attach({ priority: "high" })).toMatchObject({ status: 200, body: { job_id: id, status: "pending" } });
+  expect(await attach({ chunk_bytes: 2 ** 20, file_digest: true })).toMatchObject({
+    status: 409,
+    body: { code: "job_options_differ", errors: [{ field: "file_digest" }, { field: "chunk_bytes" }] },
+  });
+  expect(await attach({ kind: "sync" })).toMatchObject({ status: 409, body: { code: "job_exists" } });
+  const kept = await send(place, body, tokens.operator);
+  expect(kept).toMatchObject({ status: 200, body: { job_id: id } });
+  expect(kept.headers.get("idempotency-replayed")).toBeNull();
+  expect((await send(place, body, tokens.operator)).headers.get("idempotency-replayed")).toBe("true");
+  const { store } = place.state;
+  const lead = await store.lead(id, "host:1:1");
+  await store.wish(id, "cancel");
+  expect(await attach()).toMatchObject({ status: 409, body: { code: "job_exists" } });
+  await store.setStatus(lead, "failed", errorOf("fatal", "source_missing"));
+  await store.wish(id, null);
+  expect(await attach()).toMatchObject({ status: 200, body: { job_id: id, status: "failed" } });
+  const second = await attach({ on_unfinished: "refuse" });
+  expect(second.status).toBe(201);
+  expect(await attach()).toMatchObject({ status: 200, body: { job_id: second.body["job_id"] } });
+});
+
+test("a job reads its target again at the end, unless it is told not to; a check writes nothing", async () => {
+  const place = await apiPlace();
+  const reconciles = async (name: string, more: object): Promise<boolean | undefined> => {
+    const { body } = await place.ask("POST", "/migrations", { body: { ...places(place, name), ...more } });
+    return (await place.state.store.job(String(body["job_id"])))?.spec.reconcile;
+  };
+  expect(await reconciles("a", {})).toBe(true);
+  expect(await reconciles("b", { kind: "sync" })).toBe(true);
+  expect(await reconciles("c", { reconcile: false })).toBe(false);
+  expect(await reconciles("d", { kind: "check" })).toBe(false);
+  const asked = { ...places(place, "e"), kind: "check", reconcile: true };
+  expect(await place.ask("POST", "/migrations", { body: asked })).toMatchObject({
+    status: 422,
+    body: { errors: [{ field: "reconcile" }] },
+  });
 });
 
 test("what is wrong with a request is named by its field, and nothing is made", async () => {

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
 import { refuseNested } from "../../coordinator/nested.ts";
-import { checkSubmission } from "../../model/budget.ts";
 import { type JobSpec, type JobTerms, usualTerms } from "../../model/job.ts";
 import { specOf } from "../../model/job-spec.ts";
+import { JobOptionsDiffer } from "../../ports/access.ts";
 import { placeOf, refuseForbidden } from "../allow-list.ts";
 import { fieldProblems, invalid, Refusal } from "../problem.ts";
 import { type Api, type Call, route } from "../route.ts";
@@ -52,7 +52,11 @@ export const submitBody = z
     verify: z.enum(["readback", "checksum"]).default("readback"),
     source_evidence: z.enum(["none", "store", "prehash"]).default("none"),
     file_digest: z.boolean().default(false),
-    reconcile: z.boolean().default(false).describe("at the end, read every chunk of the target again"),
+    reconcile: z
+      .boolean()
+      .nullable()
+      .default(null)
+      .describe("at the end, read every chunk of the target again; null: yes, but for a check, which writes nothing"),
     delete: z.boolean().default(false).describe("of a sync: remove what only the target has, at the end"),
     max_delete: z.int().nonnegative().default(maxDeleteUsual).describe("refuse to delete more entries than this"),
     chunk_bytes: z
@@ -61,6 +65,12 @@ export const submitBody = z
       .max(65_536 * MiB)
       .default(64 * MiB),
     s3: s3Shape.prefault({}),
+    on_unfinished: z
+      .enum(["refuse", "attach"])
+      .default("refuse")
+      .describe(
+        "where a job of the same places has not ended, or has failed: refuse (a failed one stands in nobody's way), or answer with that one, if it was asked for with the same options",
+      ),
   })
   .meta({ id: "NewMigration" });
 export type SubmitBody = z.output<typeof submitBody>;
@@ -71,6 +81,8 @@ function specOfBody(body: SubmitBody, { allowLists }: Pick<Api, "allowLists">): 
   const target = placeOf("target_path", body.target_path);
   refuseForbidden(allowLists, { source, target, links: body.links, s3Endpoint: body.s3.endpoint });
   if (body.delete && body.kind !== "sync") throw invalid([{ field: "delete", detail: "only a sync deletes" }]);
+  if (body.reconcile === true && body.kind === "check")
+    throw invalid([{ field: "reconcile", detail: "a check writes nothing that could be read again" }]);
   if (body.source_evidence === "store" && !source.startsWith("s3:"))
     throw invalid([{ field: "source_evidence", detail: "a directory keeps no checksums to compare with" }]);
   if (body.kind !== "check") refuseNestedFields(source, target, body.delete);
@@ -87,7 +99,7 @@ function specOfBody(body: SubmitBody, { allowLists }: Pick<Api, "allowLists">): 
     verify: body.verify,
     sourceEvidence: { type: body.source_evidence },
     fileDigest: body.file_digest,
-    reconcile: body.reconcile,
+    reconcile: body.reconcile ?? body.kind !== "check",
     delete: body.delete,
     maxDelete: body.delete ? body.max_delete : null,
     chunkBytes: body.chunk_bytes,
@@ -125,36 +137,53 @@ const keyShape = z
   .regex(/^[\x21-\x7e]{1,255}$/, "has 1 to 255 visible ASCII characters")
   .nullable();
 
-/** Before there is a job: a production source is never read without a cap. @throws source_unlimited */
-async function refuseUnlimited({ budget }: Pick<Api, "budget">, source: string): Promise<void> {
-  try {
-    checkSubmission(await budget.sources(), source);
-  } catch (error) {
-    if (!(error instanceof GodwitError) || error.code !== "source_unlimited") throw error;
-    const { what, hint } = error;
-    throw new Refusal("source_unlimited", {
-      status: 422,
-      what,
-      hint,
-      fields: [{ field: "source_path", detail: what }],
-    });
+/** What only the store can tell of a request, by the field that it is about. */
+function refusedFields(error: unknown): unknown {
+  if (error instanceof JobOptionsDiffer) {
+    const fields = error.options.map((name) => ({
+      field: snakeCase(name),
+      detail: "was another when the job was made",
+    }));
+    return new Refusal(error.code, { status: 409, what: error.what, hint: error.hint, fields });
   }
+  if (!(error instanceof GodwitError) || error.code !== "source_unlimited") return error;
+  const { what, hint } = error;
+  return new Refusal("source_unlimited", {
+    status: 422,
+    what,
+    hint,
+    fields: [{ field: "source_path", detail: what }],
+  });
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 async function submit({ api, body, caller, idempotencyKey }: Call<unknown, unknown, SubmitBody>) {
   const parsed = keyShape.safeParse(idempotencyKey);
   if (!parsed.success) throw invalid(fieldProblems(parsed.error, "header Idempotency-Key"));
   const [spec, terms] = [specOfBody(body, api), termsOfBody(body)];
-  await refuseUnlimited(api, spec.source);
-  const digest = createHash("sha256").update(JSON.stringify({ spec, terms })).digest("hex");
+  const onUnfinished = body.on_unfinished;
+  const asked = { spec, terms, ...(onUnfinished === "attach" && { onUnfinished }) };
+  const digest = createHash("sha256").update(JSON.stringify(asked)).digest("hex");
   const key = parsed.data === null ? null : { owner: caller.tokenId ?? "", key: parsed.data };
-  const { job, replayed } = await api.access.submit({ key, digest, spec, terms });
-  const estimated = replayed ? api.progress.estimatedEnd(job, api.clock.now()) : null;
+  const { job, isReplayed, isAttached } = await api.access
+    .submit({ key, digest, spec, terms, onUnfinished })
+    .catch((error: unknown) => Promise.reject(refusedFields(error)));
+  const isThere = isReplayed || isAttached === true;
+  const estimated = isThere ? await estimatedNow(api, job.id) : null;
   return {
-    status: replayed ? 200 : 201,
+    status: isThere ? 200 : 201,
     body: { job_id: job.id, status: job.status, estimated_completion_at: instantOrNull(estimated) },
-    headers: { location: `/migrations/${job.id}`, ...(replayed && { "idempotency-replayed": "true" }) },
+    headers: { location: `/migrations/${job.id}`, ...(isReplayed && { "idempotency-replayed": "true" }) },
   };
+}
+
+/** By the clock of the store, as every time of a job is. */
+async function estimatedNow({ overview, progress }: Api, jobId: string): Promise<number | null> {
+  const { job, now } = await overview.glance(jobId);
+  return progress.estimatedEnd(job, now);
 }
 
 export const submitRoute = route({
@@ -164,10 +193,10 @@ export const submitRoute = route({
   tag: "Migrations",
   summary: "Submit a migration",
   description:
-    "Makes a job, which a coordinator then plans and workers do. With an Idempotency-Key the same request makes one job, however often it is sent within 30 days; the same key with another request is refused. A second unfinished job with the same source and target is refused.",
+    "Makes a job, which a coordinator then plans and workers do. With an Idempotency-Key the same request makes one job, however often it is sent within 30 days; the same key with another request is refused. A second unfinished job with the same source and target is refused, or answered with the one that is there.",
   role: "operator",
   isKeyed: true,
-  statuses: { 201: "The job was made.", 200: "The key had made this job before; nothing was done now." },
+  statuses: { 201: "The job was made.", 200: "The job was there already; nothing was done now." },
   params: null,
   query: null,
   body: submitBody,

@@ -51,7 +51,7 @@ describe("opening the embedded store", () => {
     const database = new DatabaseSync(path);
     database.exec(
       `drop table queue_floors; drop table sources; drop table grants; drop table budget_history;
-       drop table tokens; drop table audit; drop table submissions; drop table gates; drop index chunks_failed;
+       drop table tokens; drop table audit; drop table submissions; drop table gates; drop table signers; drop index chunks_failed;
        drop index verdicts_bad; drop index attempts_bad; drop index exceptions_chunk;
        drop index chunks_claim; alter table chunks drop column leased_at; alter table chunks drop column queued_at;
        alter table jobs drop column open_rows; alter table inbox drop column open_rows;
