@@ -8,7 +8,7 @@ import type { GodwitError } from "../base/errors.ts";
 import { mayActAs } from "../ports/access.ts";
 import { readBody } from "./body.ts";
 import { type FieldProblem, fieldProblems, invalid, problemAnswer, Refusal } from "./problem.ts";
-import { type Api, type Call, type Caller, changes, type Reply, type Route, shapeOf } from "./route.ts";
+import { type Api, type Call, type Caller, changes, isMadeOnTheWay, type Reply, type Route, shapeOf } from "./route.ts";
 import { Router } from "./router.ts";
 import { callerOf } from "./tokens.ts";
 
@@ -122,8 +122,7 @@ async function answered(route: Route, call: Call<unknown, unknown, unknown>): Pr
   const reply = await route.handle(call);
   // Keys that are numbers stand in their order: the lowest first.
   const status = reply.status ?? Number(Object.keys(route.statuses)[0]);
-  // A stream is told piece by piece.
-  const body = route.media === "text/event-stream" ? reply.body : route.answer.parse(reply.body);
+  const body = isMadeOnTheWay(route) ? reply.body : route.answer.parse(reply.body);
   return { ...reply, body, status, route };
 }
 

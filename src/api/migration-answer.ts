@@ -43,6 +43,7 @@ export function migrationAnswer(job: Job, told: Told, estimatedEnd: number | nul
     target_bytes_read: counters.targetBytesRead,
     retries: counters.retries,
     mismatches: counters.mismatches,
+    losses: counters.losses,
     deleted: counters.deleted,
     deletions_failed: counters.deletionsFailed,
     failure: errorAnswer(job.failure),
@@ -50,7 +51,9 @@ export function migrationAnswer(job: Job, told: Told, estimatedEnd: number | nul
 }
 
 export function errorAnswer(error: ErrorRecord | null): z.input<typeof errorShape> | null {
-  return error === null ? null : { code: error.code, what: error.what.toWellFormed(), hint: error.hint.toWellFormed() };
+  if (error === null) return null;
+  const { code, disposition, what, hint } = error;
+  return { code, disposition, what: what.toWellFormed(), hint: hint.toWellFormed() };
 }
 
 function failureReason(failure: ErrorRecord | null, last: Glance["lastFailure"]): string | null {

@@ -94,11 +94,11 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
 }
 
 function operationOf(route: Route, schemas: Schemas): Operation {
-  const { role, isKeyed, body, media = "application/json" } = route;
+  const { role, isKeyed, body, media = "application/json", written } = route;
   const answer = schemaOf(route.answer, "output", schemas);
   const responses: Record<string, Answer> = {};
   for (const [status, description] of Object.entries(route.statuses))
-    responses[status] = { description, content: { [media]: { schema: answer } } };
+    responses[status] = { description, content: contentOf(written ?? [media], answer) };
   responses["default"] = {
     description: "A problem.",
     content: { [problemMedia]: { schema: schemaOf(problemShape, "output", schemas) } },
@@ -123,6 +123,10 @@ function operationOf(route: Route, schemas: Schemas): Operation {
     }),
     responses,
   };
+}
+
+function contentOf(media: readonly string[], schema: JsonSchema): Content {
+  return Object.fromEntries(media.map((type) => [type, { schema }]));
 }
 
 const idempotencyKey: Parameter = {

@@ -1,16 +1,20 @@
 /** One operation of the API: its words in the OpenAPI document, what it takes and gives, and what it does. */
+import type { Writable } from "node:stream";
 import { z } from "zod";
 import type { Access, Role } from "../ports/access.ts";
 import type { BudgetStore } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Overview } from "../ports/overview.ts";
+import type { Signers } from "../ports/signers.ts";
 import type { Store } from "../ports/store.ts";
+import type { ReportStore } from "../report/build.ts";
+import type { SigningKey } from "../report/signature.ts";
 import type { AllowLists } from "./allow-list.ts";
 import type { MapCache } from "./map-cache.ts";
 import type { ProgressLog } from "./progress-log.ts";
-import type { StreamSeats } from "./stream-seats.ts";
+import type { Seats } from "./seats.ts";
 
-export type ApiStore = Pick<Store, "wish" | "setTerms" | "requeue" | "stopIdle" | "workers" | "open">;
+export type ApiStore = Pick<Store, "wish" | "setTerms" | "requeue" | "stopIdle" | "workers" | "open"> & ReportStore;
 
 /** What a server is given for its operations. */
 export interface ApiParts {
@@ -18,6 +22,9 @@ export interface ApiParts {
   readonly access: Access;
   readonly overview: Overview;
   readonly budget: BudgetStore;
+  readonly signers: Signers;
+  /** That signs now, and is among the `signers`. @throws key_invalid */
+  readonly signingKey: () => Promise<SigningKey>;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly version: string;
@@ -28,7 +35,8 @@ export interface Api extends ApiParts {
   readonly allowLists: AllowLists;
   readonly progress: ProgressLog;
   readonly maps: MapCache;
-  readonly seats: StreamSeats;
+  readonly seats: Seats;
+  readonly reportSeats: Seats;
   /** A job was cancelled and nobody leads it: what it has staged may be removed. */
   readonly onCancelled: (jobId: string) => void;
 }
@@ -64,6 +72,12 @@ export interface Reply<A> {
 /** Written as it comes, until it ends or the request's signal aborts. */
 export type Streamed = AsyncIterable<string>;
 
+/** Writes itself, no faster than it is taken. What fails half-way cuts the answer off. */
+export interface Written {
+  readonly media: string;
+  readonly write: (out: Writable) => Promise<void>;
+}
+
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 interface Words {
@@ -80,6 +94,8 @@ interface Words {
   /** Takes an Idempotency-Key. */
   readonly isKeyed?: boolean;
   readonly media?: "application/json" | "text/html" | "text/event-stream";
+  /** The answer writes itself, as one of these media types. */
+  readonly written?: readonly string[];
   /** What each status of success says. */
   readonly statuses: Readonly<Record<number, string>>;
 }
@@ -92,7 +108,7 @@ export interface RouteSpec<P extends Shape, Q extends Shape, B extends Shape, A 
   readonly query: Q;
   readonly body: B;
   readonly answer: A;
-  readonly handle: (call: Call<Of<P>, Of<Q>, Of<B>>) => Promise<Reply<z.input<A>>> | Promise<Reply<Streamed>>;
+  readonly handle: (call: Call<Of<P>, Of<Q>, Of<B>>) => Promise<Reply<z.input<A>>> | Promise<Reply<Streamed | Written>>;
 }
 
 export interface Route extends Words {
@@ -119,4 +135,9 @@ const noFields = z.strictObject({});
 /** Also where a route takes nothing: then anything is too much. */
 export function shapeOf(shape: Shape): z.ZodObject {
   return shape ?? noFields;
+}
+
+/** Told as it is made: its beginning says nothing of its end. */
+export function isMadeOnTheWay({ media, written }: Pick<Route, "media" | "written">): boolean {
+  return media === "text/event-stream" || written !== undefined;
 }

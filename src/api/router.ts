@@ -1,4 +1,4 @@
-import type { Route } from "./route.ts";
+import { isMadeOnTheWay, type Route } from "./route.ts";
 
 export interface Match {
   readonly route: Route;
@@ -31,7 +31,7 @@ export class Router {
       const params = paramsOf(segments, asked);
       if (params === null) continue;
       // The head of a stream would say nothing.
-      const isWithoutHead = route.media === "text/event-stream";
+      const isWithoutHead = isMadeOnTheWay(route);
       if (route.method === wanted && !(method === "HEAD" && isWithoutHead)) return { route, params };
       methods.push(route.method, ...(route.method === "GET" && !isWithoutHead ? ["HEAD"] : []));
     }

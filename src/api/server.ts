@@ -20,7 +20,7 @@ import { problemAnswer, problemMedia, Refusal } from "./problem.ts";
 import { ProgressLog } from "./progress-log.ts";
 import type { Api, ApiParts } from "./route.ts";
 import { apiRoutes } from "./routes/all.ts";
-import { StreamSeats } from "./stream-seats.ts";
+import { Seats } from "./seats.ts";
 import { writeAnswer, writeProblem } from "./write-answer.ts";
 
 /** PEM files. */
@@ -57,6 +57,9 @@ const drainMs = 10_000;
 const headerBytesMax = 16_384;
 const connectionsMax = 2_000;
 const requestIdBytes = 8;
+const streamsMax = 200;
+/** Each reads all of a job from the store. */
+const reportsMax = 4;
 
 /** @throws listen_refused, usage (of an allow-list) */
 export async function listen(options: ListenOptions): Promise<ApiServer> {
@@ -170,19 +173,22 @@ class Serving {
 }
 
 function apiOf(options: ListenOptions): Api {
-  const { store, access, overview, budget, clock, randomBytes, version } = options;
+  const { store, access, overview, budget, signers, signingKey, clock, randomBytes, version } = options;
   return {
     store,
     access,
     overview,
     budget,
+    signers,
+    signingKey,
     clock,
     randomBytes,
     version,
     allowLists: canonicalLists(options.allowLists),
     progress: new ProgressLog(),
     maps: new MapCache(overview, clock),
-    seats: new StreamSeats(),
+    seats: new Seats(streamsMax, "streams of events"),
+    reportSeats: new Seats(reportsMax, "signed reports"),
     onCancelled: (jobId) => options.onCancelled?.(jobId),
   };
 }

@@ -1,6 +1,6 @@
 /** What is said about jobs and chunks over HTTP: one schema for the answer, its document, and its check. */
 import { z } from "zod";
-import { errorCodes } from "../base/errors.ts";
+import { dispositions, errorCodes } from "../base/errors.ts";
 import { stages } from "../model/chunk.ts";
 import { outcomes } from "../model/entry.ts";
 import { priorities } from "../model/job.ts";
@@ -61,6 +61,7 @@ const estimatedEnd = instant
 export const errorShape = z
   .strictObject({
     code: z.enum(errorCodes),
+    disposition: z.enum(dispositions).describe("what Godwit does about it"),
     what: z.string(),
     hint: z.string(),
   })
@@ -105,6 +106,7 @@ export const migration = z
     target_bytes_read: count,
     retries: count,
     mismatches: count.describe("read-backs that found other bytes than were sent"),
+    losses: count.describe("entries whose bytes arrived, but not all of their attributes"),
     deleted: count,
     deletions_failed: count,
     failure: errorShape.nullable().describe("why the job as a whole failed, or was paused"),

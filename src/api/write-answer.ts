@@ -2,11 +2,12 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Answered } from "./dispatch.ts";
 import { type ProblemAnswer, problemMedia } from "./problem.ts";
-import type { Streamed } from "./route.ts";
+import type { Streamed, Written } from "./route.ts";
 
 const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
 export async function writeAnswer(outgoing: ServerResponse, { route, status, headers, body }: Answered): Promise<void> {
+  if (route.written !== undefined) return writeItself(outgoing, status, body as Written);
   const media = route.media ?? "application/json";
   if (media === "text/event-stream") return writeStream(outgoing, status, body as Streamed);
   const text = media === "application/json" ? JSON.stringify(body) : String(body);
@@ -45,4 +46,22 @@ async function writeStream(outgoing: ServerResponse, status: number, stream: Str
     if (!outgoing.write(text)) await Promise.race([once(outgoing, "drain"), once(outgoing, "close")]);
   }
   outgoing.end();
+}
+
+async function writeItself(outgoing: ServerResponse, status: number, { media, write }: Written): Promise<void> {
+  const type = media === "text/html" ? "text/html; charset=utf-8" : media;
+  outgoing.writeHead(status, { ...always, "content-type": type, "x-accel-buffering": "no" });
+  // It may take a while until the first byte: whoever waits knows that it has begun.
+  outgoing.flushHeaders();
+  try {
+    await write(outgoing);
+  } catch (error) {
+    // Whoever asked has gone: nothing has failed here.
+    if (outgoing.destroyed) return;
+    throw error;
+  }
+  const { promise, resolve } = Promise.withResolvers<void>();
+  outgoing.once("close", resolve);
+  outgoing.end(resolve);
+  await promise;
 }

@@ -2,19 +2,21 @@
  * Every error that an operator can meet. A code is a stable word, explained in docs/reference/errors.md (a test holds
  * the two equal). The disposition tells the one runner that retries what to do; nothing else decides it.
  */
-export type Disposition =
+export const dispositions = [
   /** Passing: the same call may succeed later. */
-  | "retry"
+  "retry",
   /** A later lease holds this chunk: stop, touch nothing. */
-  | "fenced"
+  "fenced",
   /** Final for this entry or this call: trying again gives the same answer. */
-  | "rejected"
+  "rejected",
   /** Bytes are not what they should be. */
-  | "corrupt"
+  "corrupt",
   /** Somebody asked to stop. */
-  | "cancelled"
+  "cancelled",
   /** The whole job cannot go on (source gone, credentials refused, disk full). */
-  | "fatal";
+  "fatal",
+] as const;
+export type Disposition = (typeof dispositions)[number];
 
 export const errorCodes = [
   "usage",

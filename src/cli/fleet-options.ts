@@ -38,6 +38,11 @@ export const apiOptions = {
   ),
   tlsCert: option("--tls-cert <file>", "a certificate with its chain, in PEM", z.string().nullable().default(null)),
   tlsKey: option("--tls-key <file>", "its key, in PEM", z.string().nullable().default(null)),
+  signingKey: option(
+    "--signing-key <file>",
+    "signs reports: a private Ed25519 key in PEM, which several servers may share (default: one of its own in the state directory)",
+    z.string().nullable().default(null),
+  ),
   withoutTokens: option(
     "--without-tokens",
     "ask for no token: whoever reaches this machine's own address is an admin",

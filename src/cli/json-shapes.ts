@@ -3,7 +3,7 @@
  * A field is never renamed or removed; new ones may come.
  */
 import { z } from "zod";
-import { errorCodes } from "../base/errors.ts";
+import { dispositions, errorCodes } from "../base/errors.ts";
 import { outcomes } from "../model/entry.ts";
 
 const count = z.int().nonnegative();
@@ -13,9 +13,7 @@ const sum = z.strictObject({ entries: count, bytes: count });
 const error = z
   .strictObject({
     code: z.enum(errorCodes).describe("a stable word; [errors.md](errors.md) explains each"),
-    disposition: z
-      .enum(["retry", "fenced", "rejected", "corrupt", "cancelled", "fatal"])
-      .describe("what Godwit does about it"),
+    disposition: z.enum(dispositions).describe("what Godwit does about it"),
     what: z.string().describe("what happened"),
     hint: z.string().describe("what to do about it"),
   })

@@ -9,10 +9,11 @@ import type { State } from "../store/state.ts";
 import { discardLogged } from "./discard-logged.ts";
 import type { apiOptions } from "./fleet-options.ts";
 import type { Values } from "./job-options.ts";
+import { reportSigner } from "./report-signer.ts";
 
 export interface RunApiOptions {
   readonly state: State;
-  readonly values: Values<typeof apiOptions>;
+  readonly values: Values<typeof apiOptions> & { readonly state: string | null };
   readonly version: string;
   readonly log: Log;
   /** Is told the first admin's token, once. */
@@ -22,15 +23,20 @@ export interface RunApiOptions {
 
 const bytes = (count: number): Uint8Array => randomBytes(count);
 
-/** @throws listen_refused, usage */
+/** @throws listen_refused, usage, key_invalid */
 export async function startApi({ state, values, version, log, tell, signal }: RunApiOptions): Promise<ApiServer> {
-  const { store, access, overview, budget } = state;
+  const { store, access, overview, budget, signers } = state;
+  const signingKey = reportSigner({ signers, keyFile: values.signingKey, state: values.state });
+  // What is wrong with it is said now, not with the first report.
+  const { keyId } = await signingKey();
   const { host, port } = hostAndPort(values.listen);
   const server = await listen({
     store,
     access,
     overview,
     budget,
+    signers,
+    signingKey,
     clock: systemClock,
     randomBytes: bytes,
     version,
@@ -48,7 +54,7 @@ export async function startApi({ state, values, version, log, tell, signal }: Ru
     onError: (error, requestId) =>
       log.error("a request failed", { request_id: requestId, error: toGodwitError(error).toJSON() }),
   });
-  log.info("the API listens", { address: server.address });
+  log.info("the API listens", { address: server.address, signs_with: keyId });
   const token = values.withoutTokens ? null : await firstAdminToken(access, bytes);
   if (token !== null) tell(`first admin token, told once: ${token}`);
   return server;

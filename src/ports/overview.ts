@@ -22,6 +22,8 @@ export interface JobQuery {
   readonly after: JobPlace | null;
   readonly limit: number;
   readonly status: JobStatus | null;
+  /** Only jobs whose ids begin so. */
+  readonly idPrefix?: string;
 }
 
 /** The last attempt that ended badly. */

@@ -1,9 +1,10 @@
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { listKeys, openSigningKey, rotateSigningKey, showKey } from "./keys.ts";
-import { publicKeyPem, readPublicKey } from "./signature.ts";
+import { listKeys, openSigningKey, readSigningKeyFile, rotateSigningKey, showKey } from "./keys.ts";
+import { keyIdOf, publicKeyPem, readPublicKey } from "./signature.ts";
 
 let state: string;
 beforeEach(async () => {
@@ -75,4 +76,15 @@ test("an exported key is read again as the same; a private key is not taken for 
   const secret = await readFile(join(state, "keys", "signing-key.pem"), "utf8");
   expect(() => readPublicKey(secret)).toThrow("key_invalid");
   expect(() => readPublicKey("nonsense")).toThrow("key_invalid");
+});
+
+test("a key that was brought signs from its own place, unless others may read it", async () => {
+  const path = join(state, "fleet.pem");
+  await expect(readSigningKeyFile(path)).rejects.toMatchObject({ code: "key_invalid" });
+  const { privateKey } = generateKeyPairSync("ed25519");
+  await writeFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  const key = await readSigningKeyFile(path);
+  expect(key.keyId).toBe(keyIdOf(createPublicKey(privateKey)));
+  await chmod(path, 0o640);
+  await expect(readSigningKeyFile(path)).rejects.toMatchObject({ code: "key_invalid" });
 });

@@ -98,8 +98,25 @@ async function keyDirectory(stateDirectory: string): Promise<string> {
   return directory;
 }
 
-async function readSigningKey(directory: string): Promise<SigningKey | null> {
-  const path = join(directory, privateName);
+function readSigningKey(directory: string): Promise<SigningKey | null> {
+  return readKeyFile(join(directory, privateName));
+}
+
+/**
+ * A key that was brought to a place of its owner's choice: several servers may sign with the same one.
+ * @throws key_invalid when it is not there, others than the owner may read it, or it is no Ed25519 key
+ */
+export async function readSigningKeyFile(path: string): Promise<SigningKey> {
+  const key = await readKeyFile(path);
+  if (key !== null) return key;
+  throw new GodwitError("key_invalid", {
+    disposition: "fatal",
+    what: `${path} does not exist`,
+    hint: "Name a private Ed25519 key in PEM (PKCS 8), such as `openssl genpkey -algorithm ed25519` makes.",
+  });
+}
+
+async function readKeyFile(path: string): Promise<SigningKey | null> {
   const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return null;
     throw error;

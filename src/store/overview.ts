@@ -50,10 +50,11 @@ export class SqlOverview implements Overview {
     this.#isAlive = isAlive;
   }
 
-  jobs({ after, limit, status }: JobQuery): Promise<readonly Job[]> {
+  jobs({ after, limit, status, idPrefix }: JobQuery): Promise<readonly Job[]> {
     return this.#engine.read(async (tx) => {
       let query = tx.selectFrom("jobs").selectAll();
       if (status !== null) query = query.where("status", "=", status);
+      if (idPrefix !== undefined) query = query.where(sql`substr(id, 1, ${idPrefix.length})`, "=", idPrefix);
       if (after !== null)
         query = query.where((row) => row(row.refTuple("created_at", "id"), "<", row.tuple(after.createdAt, after.id)));
       const rows = await query.orderBy("created_at", "desc").orderBy("id", "desc").limit(limit).execute();

@@ -2,9 +2,11 @@ import type { Access } from "../ports/access.ts";
 import type { Overview } from "../ports/overview.ts";
 import type { BudgetStore } from "../ports/budget.ts";
 import type { Hints } from "../ports/hints.ts";
+import type { Signers } from "../ports/signers.ts";
 import type { Store } from "../ports/store.ts";
 import { SqlAccess } from "./access.ts";
 import { SqlOverview } from "./overview.ts";
+import { SqlSigners } from "./signers.ts";
 import { SqlBudget } from "./sql-budget.ts";
 import { SqlStore, type SqlStoreOptions } from "./sql-store.ts";
 
@@ -15,6 +17,7 @@ export interface State {
   readonly access: Access;
   readonly overview: Overview;
   readonly hints: Hints;
+  readonly signers: Signers;
 }
 
 export function stateOn(options: SqlStoreOptions): State {
@@ -24,5 +27,6 @@ export function stateOn(options: SqlStoreOptions): State {
     access: new SqlAccess(options),
     overview: new SqlOverview(options),
     hints: options.hints,
+    signers: new SqlSigners(options.engine),
   };
 }

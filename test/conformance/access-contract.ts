@@ -1,5 +1,6 @@
 /** What every engine promises of tokens, the audit log, and requests that make a job once. */
 import { describe, expect, test } from "vitest";
+import { must } from "../../src/base/assert.ts";
 import type { SourceLimits } from "../../src/model/budget.ts";
 import { usualTerms } from "../../src/model/job.ts";
 import type { NewToken, SubmitRequest } from "../../src/ports/access.ts";
@@ -52,6 +53,9 @@ export function accessContract(name: string, open: OpenState, isShared: boolean)
     });
     describe("the audit log", () => {
       auditTests(open);
+    });
+    describe("signers", () => {
+      signerTests(open);
     });
     describe("submissions", () => {
       submissionTests(open, isShared);
@@ -168,6 +172,23 @@ function auditTests(open: OpenState): void {
     expect((await access.audit(second, 10)).map(({ id }) => id)).toEqual([first]);
     await access.endAudit(first, 409, null);
     expect((await access.audit(null, 10))[1]).toMatchObject({ status: 409, jobId: "job-1" });
+  });
+}
+
+function signerTests(open: OpenState): void {
+  test("keys are told the newest first, and each stays as it was told first", async () => {
+    const { state, clock, again } = await stateRig(open);
+    const [old, young] = ["k2", "k1"].map((keyId) => ({ keyId, publicKeyPem: `pem of ${keyId}`, host: "one" }));
+    const since = clock.nowMs;
+    await state.signers.addSigner(must(old, "made"));
+    clock.nowMs += 5;
+    const other = await again();
+    await other.signers.addSigner(must(young, "made"));
+    await other.signers.addSigner({ keyId: "k2", publicKeyPem: "another", host: "two" });
+    expect(await state.signers.signers()).toEqual([
+      { ...young, since: since + 5 },
+      { ...old, since },
+    ]);
   });
 }
 

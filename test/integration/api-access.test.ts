@@ -134,10 +134,20 @@ test("who changed what is written down, with how it was answered, and who was no
   expect(audit[3]?.["request_id"]).toBe(made.headers.get("x-request-id"));
 });
 
+const signingKey = (): Promise<never> => Promise.reject(new Error("nobody asks for a report"));
+
 test("beyond this machine a server needs both TLS and tokens", async () => {
   const state = await openState(tempDir("exposed"));
   await using _ = state.store;
-  const common = { ...state, clock: systemClock, randomBytes, version: "0", port: 0, allowLists: noLists } as const;
+  const common = {
+    ...state,
+    signingKey,
+    clock: systemClock,
+    randomBytes,
+    version: "0",
+    port: 0,
+    allowLists: noLists,
+  } as const;
   const tls = certificate(tempDir("exposed-tls"));
   for (const [host, given, auth] of [
     ["0.0.0.0", null, "tokens"],

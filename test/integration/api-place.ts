@@ -6,6 +6,7 @@ import { expect, onTestFinished } from "vitest";
 import type { OpenApiDocument } from "../../src/api/openapi.ts";
 import { type ApiServer, listen, type ListenOptions } from "../../src/api/server.ts";
 import { firstAdminToken, makeToken } from "../../src/api/tokens.ts";
+import { reportSigner } from "../../src/cli/report-signer.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { Role } from "../../src/ports/access.ts";
 import { jobIds } from "../../src/store/job-id.ts";
@@ -64,6 +65,8 @@ export async function apiPlace(options: ApiPlaceOptions = {}): Promise<ApiPlace>
     access: state.access,
     overview: state.overview,
     budget: state.budget,
+    signers: state.signers,
+    signingKey: reportSigner({ signers: state.signers, keyFile: null, state: join(dir, "keys") }),
     clock: systemClock,
     randomBytes,
     version: "0.0.0-test",

@@ -6,7 +6,8 @@ import { eventsRoute } from "./events.ts";
 import { auditRoute, workersRoute } from "./fleet.ts";
 import { listRoute, statusRoute } from "./migrations.ts";
 import { exceptionsRoute, reportRoute } from "./proof.ts";
-import { documentRoutes, healthRoute } from "./server.ts";
+import { keysRoute, signedReportRoute } from "./signed-report.ts";
+import { documentRoutes, healthRoute, serverRoute } from "./server.ts";
 import { budgetRoute, putSourceRoute, removeSourceRoute, sourceRoute, sourcesRoute } from "./sources.ts";
 import { submitRoute } from "./submit.ts";
 import { makeTokenRoute, revokeTokenRoute, tokensRoute } from "./tokens.ts";
@@ -23,6 +24,8 @@ const operations: readonly Route[] = [
   cancelRoute,
   reportRoute,
   exceptionsRoute,
+  signedReportRoute,
+  keysRoute,
   chunksRoute,
   chunkMapRoute,
   attemptsRoute,
@@ -37,6 +40,7 @@ const operations: readonly Route[] = [
   tokensRoute,
   makeTokenRoute,
   revokeTokenRoute,
+  serverRoute,
   healthRoute,
 ];
 

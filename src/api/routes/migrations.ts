@@ -11,6 +11,12 @@ export async function migrationNow(api: Api, jobId: string): Promise<z.input<typ
   return migrationAnswer(glance.job, glance, api.progress.estimatedEnd(glance.job, glance.now));
 }
 
+const idPrefix = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, "is no beginning of an id")
+  .optional()
+  .describe("only jobs whose ids begin so");
+
 export const listRoute = route({
   id: "listMigrations",
   method: "GET",
@@ -20,11 +26,16 @@ export const listRoute = route({
   role: "viewer",
   statuses: { 200: "A page of jobs." },
   params: null,
-  query: z.strictObject({ ...pageQuery(50, 200), status: jobStatus.optional() }),
+  query: z.strictObject({ ...pageQuery(50, 200), status: jobStatus.optional(), id_prefix: idPrefix }),
   body: null,
   answer: migrations,
-  handle: async ({ api, query: { limit, cursor, status } }) => {
-    const jobs = await api.overview.jobs({ after: jobPlaceOf(cursor), limit, status: status ?? null });
+  handle: async ({ api, query: { limit, cursor, status, id_prefix: idPrefixWanted } }) => {
+    const jobs = await api.overview.jobs({
+      after: jobPlaceOf(cursor),
+      limit,
+      status: status ?? null,
+      ...(idPrefixWanted !== undefined && { idPrefix: idPrefixWanted }),
+    });
     const told = await Promise.all(jobs.map((job) => listed(api, job)));
     return { body: { migrations: told, next_cursor: after(jobs, limit, jobCursor) } };
   },

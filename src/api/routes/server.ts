@@ -1,6 +1,7 @@
 /** What the server says of itself, to everybody: whether it can serve, and what it offers. */
 import { z } from "zod";
 import { toGodwitError } from "../../base/errors.ts";
+import { roles } from "../../ports/access.ts";
 import type { OpenApiDocument } from "../openapi.ts";
 import { referencePage } from "../reference-page.ts";
 import { type Route, route } from "../route.ts";
@@ -31,6 +32,29 @@ export const healthRoute = route({
       return { status: 503, body: { status: "unavailable", version: api.version, store: "unavailable" } as const };
     }
   },
+});
+
+/** Raised when programs that were made for the one before cannot go on. New fields and operations do not raise it. */
+const apiVersion = 1;
+
+const serverShape = z
+  .strictObject({
+    version: z.string().describe("of the program"),
+    api_version: z.int().positive().describe("raised when programs that were made for the one before cannot go on"),
+    role: z.enum(roles).describe("of the token that came with this request"),
+  })
+  .meta({ id: "Server" });
+
+export const serverRoute = route({
+  ...words,
+  id: "getServer",
+  path: "/server",
+  summary: "Say which version the server has, and what the token may do",
+  role: "viewer",
+  statuses: { 200: "Both." },
+  answer: serverShape,
+  handle: ({ api, caller }) =>
+    Promise.resolve({ body: { version: api.version, api_version: apiVersion, role: caller.role } }),
 });
 
 export function documentRoutes(document: () => OpenApiDocument): readonly Route[] {
