@@ -140,9 +140,15 @@ export async function setStatus(
       status,
       failure: isAsked ? job.failure : failure === null ? null : JSON.stringify(failure),
       ended_at: isFinal(status) ? now : null,
+      ...(isObeyed(job.wish, status) && { wish: null }),
     })
     .where("id", "=", lead.jobId)
     .execute();
+}
+
+/** Also one that came too late for a job that ended by itself. A cancellation of a job that only paused is yet to come. */
+function isObeyed(wish: Wish, status: JobStatus): boolean {
+  return isFinal(status) || (status === "paused" && wish === "pause");
 }
 
 /** @throws job_unknown, job_state */

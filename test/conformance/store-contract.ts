@@ -236,6 +236,16 @@ function leadTests(open: OpenStore): void {
     expect(await store.leader(id)).toBeNull();
   });
 
+  test("a wish is gone once it is obeyed; one that came too late stays", async () => {
+    const { store } = await rig(open);
+    const lead = await started(store, []);
+    await store.wish(lead.jobId, "pause");
+    expect(await store.setStatus(lead, "paused", null)).toMatchObject({ status: "paused", wish: null });
+    await store.wish(lead.jobId, "cancel");
+    expect(await store.setStatus(lead, "paused", null)).toMatchObject({ status: "paused", wish: "cancel" });
+    expect(await store.setStatus(lead, "cancelled", null)).toMatchObject({ status: "cancelled", wish: null });
+  });
+
   test("a job that is led is not stopped from outside; one that is not led is, with its leases and its wish", async () => {
     const { store, clock } = await rig(open);
     const lead = await started(store, twoFiles);
