@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { request } from "node:https";
 import { request as httpRequest } from "node:http";
@@ -8,6 +7,7 @@ import { expect, test } from "vitest";
 import { listen } from "../../src/api/server.ts";
 import { makeToken } from "../../src/api/tokens.ts";
 import { systemClock } from "../../src/platform/clock.ts";
+import { selfSigned } from "../testbed/certificate.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { apiPlace, noLists, openState, type Told } from "./api-place.ts";
 
@@ -148,7 +148,7 @@ test("beyond this machine a server needs both TLS and tokens", async () => {
     port: 0,
     allowLists: noLists,
   } as const;
-  const tls = certificate(tempDir("exposed-tls"));
+  const tls = selfSigned(tempDir("exposed-tls"));
   for (const [host, given, auth] of [
     ["0.0.0.0", null, "tokens"],
     ["0.0.0.0", null, "open"],
@@ -168,7 +168,7 @@ test("beyond this machine a server needs both TLS and tokens", async () => {
 });
 
 test("a server with a certificate speaks TLS, and nothing else", async () => {
-  const tls = certificate(tempDir("tls"));
+  const tls = selfSigned(tempDir("tls"));
   const place = await apiPlace({ tls });
   expect(place.server.address).toMatch(/^https:/);
   const ask = (path: string): Promise<{ status: number | undefined; protocol: string | null }> =>
@@ -258,36 +258,3 @@ test("sources and targets lie where the allow-lists say, whatever way leads ther
   // The same bytes, written otherwise.
   expect(await ask(`file://${dir}/%69n`, { target_path: join(dir, "to") })).toEqual([201, undefined]);
 });
-
-interface Certificate {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-function certificate(dir: string): Certificate {
-  const files = { certFile: join(dir, "cert.pem"), keyFile: join(dir, "key.pem") };
-  execFileSync(
-    "openssl",
-    [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-      "-nodes",
-      "-days",
-      "1",
-      "-subj",
-      "/CN=localhost",
-      "-addext",
-      "subjectAltName=DNS:localhost,IP:127.0.0.1",
-      "-keyout",
-      files.keyFile,
-      "-out",
-      files.certFile,
-    ],
-    { stdio: "pipe" },
-  );
-  return files;
-}

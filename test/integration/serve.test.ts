@@ -1,41 +1,22 @@
 /** `godwit serve` without a store: one process that takes jobs over HTTP, leads them and works on them. */
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { type RunningProgram, startGodwit } from "../testbed/program.ts";
+import { expect, test } from "vitest";
+import { startGodwit } from "../testbed/program.ts";
+import { startServe } from "../testbed/serve.ts";
 import { until } from "../testbed/server-process.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { fingerprint, makeTree } from "../testbed/trees.ts";
-
-interface Served {
-  readonly running: RunningProgram;
-  readonly address: string;
-  said(): string;
-}
-
-async function serve(state: string, args: readonly string[] = []): Promise<Served> {
-  const running = startGodwit(["serve", "--listen", "127.0.0.1:0", ...args], { state });
-  onTestFinished(() => void running.child.kill("SIGKILL"));
-  let [out, log] = ["", ""];
-  running.child.stdout?.on("data", (text: string) => (out += text));
-  running.child.stderr?.on("data", (text: string) => (log += text));
-  const address = (): string | undefined => /"address":"([^"]+)"/.exec(log)?.[1];
-  await until(
-    async () => address() !== undefined && log.includes("worker started"),
-    () => `it does not listen: ${log}`,
-  );
-  return { running, address: address() ?? "", said: () => out };
-}
 
 test("a job that is handed over by HTTP is copied and proven; the token is told once; SIGTERM ends it", async () => {
   const state = tempDir("state");
   const [source, target] = [tempDir("source"), tempDir("target")];
   makeTree(source, "serve", { large: [20_000_000], small: 50, links: true });
-  const first = await serve(state);
+  const first = await startServe(state);
   await until(
-    async () => first.said().includes("\n"),
-    () => "no token was told",
+    () => first.said().includes("\n") && first.log().includes("worker started"),
+    () => `it does not begin: ${first.log()}`,
   );
-  const token = /told once: (\S+)/.exec(first.said())?.[1] ?? "none";
+  const token = first.token();
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const ask = async (path: string, more: RequestInit = {}): Promise<Record<string, unknown>> => {
     const answer = await fetch(new URL(path, first.address), { headers, ...more });
@@ -52,11 +33,9 @@ test("a job that is handed over by HTTP is copied and proven; the token is told 
   expect(await ask(`/migrations/${String(id)}/report`)).toMatchObject({ overall_status: "pass", chunks_failed: 0 });
   expect(fingerprint(join(target, "copy"))).toEqual(fingerprint(source));
   expect((await fetch(new URL("/migrations", first.address))).status).toBe(401);
-  first.running.child.kill("SIGTERM");
-  expect((await first.running.end).exitCode).toBe(0);
-  const second = await serve(state);
-  second.running.child.kill("SIGTERM");
-  expect(await second.running.end).toMatchObject({ exitCode: 0, stdout: "" });
+  expect((await first.end()).exitCode).toBe(0);
+  const second = await startServe(state);
+  expect(await second.end()).toMatchObject({ exitCode: 0, stdout: "" });
 });
 
 test.for([
