@@ -4,6 +4,7 @@ import { dispositions, errorCodes } from "../base/errors.ts";
 import { stages } from "../model/chunk.ts";
 import { outcomes } from "../model/entry.ts";
 import { priorities } from "../model/job.ts";
+import { roles } from "../ports/access.ts";
 import { watchedStates } from "../ports/overview.ts";
 import { nextCursor } from "./cursor.ts";
 
@@ -279,3 +280,14 @@ export const workers = z
     ),
   })
   .meta({ id: "Workers", description: "Those that were seen within the last day, the newest first." });
+
+/** Raised when programs that were made for the one before cannot go on. New fields and operations do not raise it. */
+export const apiVersion = 1;
+
+export const serverShape = z
+  .strictObject({
+    version: z.string().describe("of the program"),
+    api_version: z.int().positive().describe("raised when programs that were made for the one before cannot go on"),
+    role: z.enum(roles).describe("of the token that came with this request"),
+  })
+  .meta({ id: "Server" });

@@ -2,9 +2,10 @@
 import type { GodwitError } from "../base/errors.ts";
 import { formatBytes, formatDuration } from "../base/sizes.ts";
 import { visible } from "../base/visible.ts";
-import { type Counters, type Job, outcomeSum } from "../model/job.ts";
+import { type Counters, outcomeSum } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";
 import { outcomes } from "../model/entry.ts";
+import type { ToldJob } from "./outcome.ts";
 import type { JobObserver } from "./run-job.ts";
 
 const liveIntervalMs = 200;
@@ -21,6 +22,11 @@ export interface DisplayOptions {
   readonly limitBytesPerSecond: number | null;
 }
 
+/** What it needs of a job. */
+type ShownJob = Pick<ToldJob, "id" | "status" | "counters" | "planDone">;
+/** What moved so far: as lanes count it live, or as a server tells it. */
+type Readings = Pick<Meter, "read">;
+
 interface Sample {
   readonly atMs: number;
   readonly read: number;
@@ -29,8 +35,8 @@ interface Sample {
 
 export class Display implements JobObserver, Disposable {
   readonly #options: DisplayOptions;
-  #job: Job | null = null;
-  #meters: readonly Meter[] = [];
+  #job: ShownJob | null = null;
+  #meters: readonly Readings[] = [];
   #timer: NodeJS.Timeout | null = null;
   #samples: Sample[] = [];
   #linesShown = 0;
@@ -39,16 +45,16 @@ export class Display implements JobObserver, Disposable {
     this.#options = options;
   }
 
-  started(job: Job, meters: readonly Meter[]): void {
+  started(job: ShownJob, meters: readonly Readings[]): void {
     this.#job = job;
     this.#meters = meters;
-    this.#samples = [{ atMs: performance.now(), read: 0, verified: 0 }];
+    this.#samples = [this.#sample()];
     if (this.#options.quiet) return;
     this.#timer = setInterval(() => this.#show(), this.#options.live ? liveIntervalMs : plainIntervalMs);
     this.#timer.unref();
   }
 
-  checkpoint(job: Job): void {
+  checkpoint(job: ShownJob): void {
     this.#job = job;
   }
 
@@ -83,12 +89,17 @@ export class Display implements JobObserver, Disposable {
     this.#linesShown = 0;
   }
 
-  #lines(job: Job): readonly string[] {
-    const { counters } = job;
+  #sample(): Sample {
     const sum = (name: "sourceBytesRead" | "targetBytesRead"): number =>
       this.#meters.reduce((total, meter) => total + meter.read(name), 0);
-    const now = performance.now();
-    this.#samples.push({ atMs: now, read: sum("sourceBytesRead"), verified: sum("targetBytesRead") });
+    return { atMs: performance.now(), read: sum("sourceBytesRead"), verified: sum("targetBytesRead") };
+  }
+
+  #lines(job: ShownJob): readonly string[] {
+    const { counters } = job;
+    const last = this.#sample();
+    const now = last.atMs;
+    this.#samples.push(last);
     // The newest sample beyond the window is its start: with a line every 10 s it is the line before.
     const start = this.#samples.findLastIndex((sample) => now - sample.atMs >= windowMs);
     this.#samples = this.#samples.slice(Math.max(0, start));

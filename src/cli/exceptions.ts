@@ -1,18 +1,35 @@
 /** The entries that did not end well, told on stderr as any other error: the first of them, and how many more there are. */
+import type { ErrorRecord } from "../base/errors.ts";
 import { visible } from "../base/visible.ts";
 import { isProven, type Outcome, outcomes } from "../model/entry.ts";
-import type { Job } from "../model/job.ts";
 import { displayPath, rootPath } from "../model/path.ts";
-import type { ExceptionRecord, Store } from "../ports/store.ts";
-import { exceptionsOf } from "./outcome.ts";
+import type { Store } from "../ports/store.ts";
+import { exceptionsOf, type ToldJob, whereOption } from "./outcome.ts";
 
 const shownMax = 10;
 
-export async function tellExceptions(store: Store, job: Job, stderr: { write(text: string): unknown }): Promise<void> {
+/** One of them, as it is told. */
+export interface ToldException {
+  /** As people read it; empty for the root. */
+  readonly path: string;
+  readonly outcome: string;
+  readonly error: Pick<ErrorRecord, "code" | "what" | "hint"> | null;
+}
+
+export async function* storedExceptions(store: Store, jobId: string): AsyncGenerator<ToldException> {
+  for await (const { path, outcome, error } of store.exceptions(jobId))
+    yield { path: path === rootPath ? "" : displayPath(path), outcome, error };
+}
+
+export async function tellExceptions(
+  job: Pick<ToldJob, "id" | "counters" | "server">,
+  exceptions: AsyncIterable<ToldException>,
+  stderr: { write(text: string): unknown },
+): Promise<void> {
   const total = exceptionsOf(job);
   const hints = new Set<string>();
   const paths = new Set<string>();
-  for await (const { path, outcome, error } of store.exceptions(job.id)) {
+  for await (const { path, outcome, error } of exceptions) {
     // What an entry lost on the way is in the report; a second try of a path tells nothing new here.
     if (!isBad(outcome) || paths.has(path)) continue;
     if (paths.size === shownMax) break;
@@ -23,14 +40,12 @@ export async function tellExceptions(store: Store, job: Job, stderr: { write(tex
     stderr.write(`  ${visible(error.hint)}\n`);
   }
   if (total > paths.size)
-    stderr.write(`godwit: and ${total - paths.size} more: godwit report ${job.id} names them all\n`);
+    stderr.write(`godwit: and ${total - paths.size} more: godwit report ${job.id}${whereOption(job)} names them all\n`);
 }
 
-function exceptionText({ path, outcome, error }: Pick<ExceptionRecord, "path" | "outcome" | "error">): string {
+function exceptionText({ path, outcome, error }: ToldException): string {
   return visible(
-    error === null
-      ? `${outcome}: ${path === rootPath ? "." : displayPath(path)}`
-      : `${error.code}: ${outcome}: ${error.what}`,
+    error === null ? `${outcome}: ${path === "" ? "." : path}` : `${error.code}: ${outcome}: ${error.what}`,
   );
 }
 

@@ -13,7 +13,7 @@ test("nothing given means the documented defaults", () => {
     sourceEvidence: "none",
     limit: null,
     workers: null,
-    reconcile: false,
+    reconcile: null,
     delete: false,
     maxDelete: 1_000,
     state: null,
@@ -28,7 +28,7 @@ test("values are parsed", () => {
 
 test.each([
   [{ workers: "0" }, "--workers", '"0" is less than 1'],
-  [{ workers: "65" }, "--workers", '"65" is more than 64'],
+  [{ workers: "100001" }, "--workers", '"100001" is more than 100000'],
   [{ workers: "many" }, "--workers", '"many" is no whole number'],
   [{ workers: "1.5" }, "--workers", '"1.5" is no whole number'],
   [{ limit: "fast" }, "--limit", "fast is no size"],

@@ -23,8 +23,8 @@ export const jobOptions = {
   ),
   workers: option(
     "--workers <n>",
-    "lanes that work side by side (default: by the machine's cores)",
-    z.coerce.number().int().min(1).max(64).nullable().default(null),
+    "lanes that work side by side, at most 64 here (default: by the machine's cores); with a server: of all workers together",
+    z.coerce.number().int().min(1).max(100_000).nullable().default(null),
   ),
   limit: option("--limit <rate>", "read the source no faster, such as 50MB/s", rate.nullable().default(null)),
   chunkSize: option(
@@ -58,7 +58,13 @@ export const jobOptions = {
     z.string().default("none"),
   ),
   fileDigest: option("--file-digest", "a SHA-256 of every whole file, also of large ones", z.boolean().default(false)),
-  reconcile: option("--reconcile", "at the end, read every chunk of the target again", z.boolean().default(false)),
+  reconcile: option(
+    "--reconcile",
+    "at the end, read every chunk of the target again; with a server that is usual",
+    z.boolean().nullable().default(null),
+  ),
+  // What is typed arrives under the name of its opposite; this entry is for the help.
+  noReconcile: option("--no-reconcile", "do not", z.boolean().default(false)),
   new: option(
     "--new",
     "start another job, also when an unfinished one of these places could be resumed",

@@ -38,7 +38,7 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
     verify: values.verify,
     sourceEvidence,
     fileDigest: values.fileDigest,
-    reconcile: values.reconcile,
+    reconcile: values.reconcile ?? false,
     delete: deleting,
     maxDelete: deleting ? values.maxDelete : null,
     chunkBytes: values.chunkSize,

@@ -1,13 +1,13 @@
 /** Jobs as text: one line each, or one in full. */
 import { formatBytes } from "../base/sizes.ts";
 import { visible } from "../base/visible.ts";
-import type { Job } from "../model/job.ts";
+import { isActive } from "../model/job.ts";
 import { formatAge } from "./duration.ts";
-import { isInterrupted, outcomeParts } from "./outcome.ts";
+import { isInterrupted, outcomeParts, type ToldJob, whereOption } from "./outcome.ts";
 import { placeText } from "../model/place.ts";
 
 export interface ListedJob {
-  readonly job: Job;
+  readonly job: ToldJob;
   /** Who runs it now; null when nobody does. */
   readonly leader: string | null;
 }
@@ -27,7 +27,7 @@ export function jobTable(jobs: readonly ListedJob[], nowMs: number): string {
   return columns([[...headings], ...rows]);
 }
 
-function statusText(job: Job, leader: string | null): string {
+function statusText(job: ToldJob, leader: string | null): string {
   return isInterrupted(job, leader) ? "interrupted" : job.status;
 }
 
@@ -62,10 +62,13 @@ export function jobDetails({ job, leader }: ListedJob, nowMs: number): string {
   return columns(lines);
 }
 
-function nextStep(job: Job, leader: string | null): string | null {
-  if (leader !== null) return `godwit pause ${job.id}, or godwit cancel ${job.id}`;
-  if (job.status === "complete") return `godwit report ${job.id}`;
-  return job.status === "cancelled" ? null : `godwit resume ${job.id}`;
+function nextStep(job: ToldJob, leader: string | null): string | null {
+  const where = whereOption(job);
+  // A server's job goes on by itself, whether or not somebody leads it at this moment.
+  const goesOn = leader !== null || (job.server !== undefined && (job.status === "pending" || isActive(job.status)));
+  if (goesOn) return `godwit pause ${job.id}${where}, or godwit cancel ${job.id}${where}`;
+  if (job.status === "complete") return `godwit report ${job.id}${where}`;
+  return job.status === "cancelled" ? null : `godwit resume ${job.id}${where}`;
 }
 
 function columns(cells: readonly (readonly string[])[]): string {

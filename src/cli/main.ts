@@ -24,8 +24,23 @@ const usageCodes = new Set<string>([
   "job_state",
   "key_invalid",
   "listen_refused",
+  // What a server refused: nothing was started there either.
+  "request_invalid",
+  "request_too_large",
+  "route_unknown",
+  "method_unknown",
+  "token_invalid",
+  "role_insufficient",
+  "place_forbidden",
+  "idempotency_conflict",
+  "job_exists",
+  "source_unlimited",
+  "server_untrusted",
+  "server_unknown",
+  "server_version",
 ]);
-const resumableCodes = new Set<string>(["interrupted", "disk_full"]);
+/** The same command again goes on where this one was. */
+const resumableCodes = new Set<string>(["interrupted", "disk_full", "server_unreachable", "server_busy"]);
 const findingCodes = new Set<string>(["report_altered", "report_signer", "report_invalid"]);
 
 /** @returns the exit code */

@@ -2,12 +2,35 @@
 import { formatBytes, formatDuration } from "../base/sizes.ts";
 import { visible } from "../base/visible.ts";
 import { outcomes } from "../model/entry.ts";
-import { everyCounter, type Job, type JobStatus, listedSum, outcomeSum, unprovenEntries } from "../model/job.ts";
+import {
+  everyCounter,
+  type Job,
+  type JobSpec,
+  type JobStatus,
+  listedSum,
+  outcomeSum,
+  unprovenEntries,
+} from "../model/job.ts";
 import type { JobDocument } from "./json-shapes.ts";
 import { placeText } from "../model/place.ts";
 
+/** As much of a job as is told about it: what a store knows, and what a server says. */
+export interface ToldJob extends Pick<
+  Job,
+  "id" | "status" | "counters" | "createdAt" | "endedAt" | "runs" | "planDone" | "failure"
+> {
+  readonly spec: Pick<JobSpec, "kind" | "source" | "target">;
+  /** Where it runs on a server: as the command line names that. Its coordinators take over from each other by themselves. */
+  readonly server?: string;
+}
+
+/** What a further command on this job needs, to be put behind it. */
+export function whereOption({ server }: Pick<ToldJob, "server">): string {
+  return server === undefined ? "" : ` --server ${server}`;
+}
+
 /** 0 complete and proven; 1 finished with exceptions; 3 interrupted and resumable; 4 the job failed. */
-export function exitCodeOf(job: Job): number {
+export function exitCodeOf(job: Pick<ToldJob, "status" | "counters">): number {
   switch (job.status) {
     case "complete":
       return isClean(job) ? 0 : 1;
@@ -20,12 +43,12 @@ export function exitCodeOf(job: Job): number {
   }
 }
 
-export function isClean(job: Job): boolean {
+export function isClean(job: Pick<ToldJob, "counters">): boolean {
   return exceptionsOf(job) === 0;
 }
 
 /** Entries that did not end well, and what was to be deleted and is still there. */
-export function exceptionsOf({ counters }: Job): number {
+export function exceptionsOf({ counters }: Pick<ToldJob, "counters">): number {
   return unprovenEntries(counters) + (counters.deletionsFailed ?? 0);
 }
 
@@ -35,12 +58,12 @@ function isActive(status: JobStatus): boolean {
 }
 
 /** Says that it runs, but its process is gone. */
-export function isInterrupted(job: Job, leader: string | null): boolean {
-  return leader === null && isActive(job.status);
+export function isInterrupted(job: ToldJob, leader: string | null): boolean {
+  return job.server === undefined && leader === null && isActive(job.status);
 }
 
 /** @param leader who runs it now, from the Store */
-export function jobJson(job: Job, leader: string | null): JobDocument {
+export function jobJson(job: ToldJob, leader: string | null): JobDocument {
   const counters = everyCounter(job.counters);
   return {
     job_id: job.id,
@@ -74,7 +97,7 @@ export function jobJson(job: Job, leader: string | null): JobDocument {
   };
 }
 
-export function jobText(job: Job, elapsedMs: number): string {
+export function jobText(job: ToldJob, elapsedMs: number): string {
   const { spec } = job;
   const { mismatches, retries, bytesTransferred, bytesVerified } = everyCounter(job.counters);
   const parts = outcomeParts(job);
@@ -92,7 +115,7 @@ export function jobText(job: Job, elapsedMs: number): string {
 }
 
 /** `3 verified (1.20 MB)`, for each outcome that occurred. */
-export function outcomeParts({ counters }: Job): readonly string[] {
+export function outcomeParts({ counters }: Pick<ToldJob, "counters">): readonly string[] {
   const parts = outcomes.flatMap((outcome) => {
     const { entries, bytes } = outcomeSum(counters, outcome);
     return entries === 0 ? [] : [`${entries} ${outcome} (${formatBytes(bytes)})`];
@@ -103,7 +126,7 @@ export function outcomeParts({ counters }: Job): readonly string[] {
   return parts;
 }
 
-function verdictText(job: Job, elapsed: string): string {
+function verdictText(job: ToldJob, elapsed: string): string {
   switch (job.status) {
     case "complete":
       if (job.spec.kind === "check") return `${isClean(job) ? "equal" : "NOT equal"}, in ${elapsed}`;

@@ -39,8 +39,8 @@ const exitCodes = `## Exit codes
 |---|---|
 | 0 | complete and proven; or the answer is yes |
 | 1 | finished, but something is failed, changed, unsupported or not deleted; \`check\` found a difference, \`doctor\` a problem, \`report verify\` a report that is not as it was signed |
-| 2 | usage or configuration; nothing was started |
-| 3 | interrupted and resumable: Ctrl-C, \`pause\`, a full disk, a state that stays busy |
+| 2 | usage or configuration; nothing was started; with a server, also what it refuses |
+| 3 | interrupted and resumable: Ctrl-C, \`pause\`, a full disk, a state that stays busy, a server that does not answer |
 | 4 | the job failed or was cancelled |`;
 
 const places = `## Places

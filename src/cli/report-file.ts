@@ -23,7 +23,8 @@ export async function writeJobReport(request: ReportFile): Promise<ReportSummary
   });
 }
 
-function formatOf(file: string): ReportFileFormat {
+/** By the name's end. */
+export function formatOf(file: string): ReportFileFormat {
   const extension = extname(file).toLowerCase();
   return extension === ".html" || extension === ".htm" ? "html" : "json";
 }

@@ -83,7 +83,7 @@ export class JobOptionsDiffer extends GodwitError {
   constructor(jobId: JobId, options: readonly string[]) {
     super("job_options_differ", {
       disposition: "rejected",
-      what: `the unfinished job ${jobId} was started with other options (${options.join(", ")})`,
+      what: `the unfinished job ${jobId} was started with other options`,
       hint: "Ask for the same to go on with it, or cancel it before you submit another.",
     });
     this.options = options;

@@ -12,6 +12,9 @@ export interface Sha256sum {
   readonly flush: () => Promise<void>;
 }
 
+/** Before the names that a list cannot hold, where they stand among the rest. */
+export const withoutDigestPrefix = "# no digest of the whole file: ";
+
 /**
  * A list that `sha256sum -c` takes in the root of the target (GNU coreutils 9 and later for names with a carriage
  * return). Names go out as the raw bytes that they are. Files that are on the target and have no digest of their whole
@@ -20,7 +23,7 @@ export interface Sha256sum {
 export function sha256sumSink(out: Writable, without: Writable | null): Sha256sum {
   const sums = new LineWriter(out, "latin1");
   const others = without === null ? sums : new LineWriter(without, "latin1");
-  const prefix = without === null ? "# no digest of the whole file: " : "";
+  const prefix = without === null ? withoutDigestPrefix : "";
   let missing = 0;
   return {
     sink: {

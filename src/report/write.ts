@@ -80,19 +80,36 @@ async function writeStreams(request: ReportRequest & { readonly out: Writable })
 
 /** The same to a file, which comes into being whole and durable, or not at all. */
 export async function writeReportFile(path: string, request: ReportRequest): Promise<ReportSummary> {
+  const fill = (out: Writable): Promise<ReportSummary> => writeReport({ ...request, out });
+  return (await writeWholeFile(path, request.jobId, { fill, check: () => Promise.resolve() })).filled;
+}
+
+export interface WholeFile<F, C> {
+  readonly fill: (out: Writable) => Promise<F>;
+  /** What is found wrong here leaves no file. @param partial where it stands until it has its name */
+  readonly check: (partial: string) => Promise<C>;
+}
+
+/** @throws disk_full, target_unwritable; what `fill` and `check` throw */
+export async function writeWholeFile<F, C>(
+  path: string,
+  jobId: string,
+  { fill, check }: WholeFile<F, C>,
+): Promise<{ readonly filled: F; readonly checked: C }> {
   // Named after the job: two reports of one job are the same bytes, so they may meet here.
-  const partial = join(dirname(path), `.${basename(path)}.${request.jobId}.partial`);
+  const partial = join(dirname(path), `.${basename(path)}.${jobId}.partial`);
   try {
     const out = createWriteStream(partial, { flush: true });
     await once(out, "open");
     out.on("error", heard);
-    const summary = await writeReport({ ...request, out });
+    const filled = await fill(out);
     const closed = once(out, "close");
     out.end();
     await closed;
+    const checked = await check(partial);
     await rename(partial, path);
     await syncDirectory(dirname(path));
-    return summary;
+    return { filled, checked };
   } catch (error) {
     await unlink(partial).catch(() => undefined);
     throw fileError(path, error);

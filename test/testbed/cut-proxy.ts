@@ -13,6 +13,8 @@ export interface CutProxy extends AsyncDisposable {
   cut(...directions: readonly Direction[]): void;
   /** What waited goes on. */
   heal(): void;
+  /** Ends every connection that there is, at once and for both ends; new ones may come. */
+  drop(): void;
   /** What went to the clients so far, in order. */
   readonly served: readonly Served[];
 }
@@ -90,6 +92,12 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       isCut.to_server = false;
       isCut.to_client = false;
       for (const wire of wires) apply(wire);
+    },
+    drop: () => {
+      for (const { client, server } of wires) {
+        client.destroy();
+        server.destroy();
+      }
     },
     [Symbol.asyncDispose]: async () => {
       for (const { client, server } of wires) {

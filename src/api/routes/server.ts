@@ -1,10 +1,10 @@
 /** What the server says of itself, to everybody: whether it can serve, and what it offers. */
 import { z } from "zod";
 import { toGodwitError } from "../../base/errors.ts";
-import { roles } from "../../ports/access.ts";
 import type { OpenApiDocument } from "../openapi.ts";
 import { referencePage } from "../reference-page.ts";
 import { type Route, route } from "../route.ts";
+import { apiVersion, serverShape } from "../shapes.ts";
 
 const health = z
   .strictObject({
@@ -33,17 +33,6 @@ export const healthRoute = route({
     }
   },
 });
-
-/** Raised when programs that were made for the one before cannot go on. New fields and operations do not raise it. */
-const apiVersion = 1;
-
-const serverShape = z
-  .strictObject({
-    version: z.string().describe("of the program"),
-    api_version: z.int().positive().describe("raised when programs that were made for the one before cannot go on"),
-    role: z.enum(roles).describe("of the token that came with this request"),
-  })
-  .meta({ id: "Server" });
 
 export const serverRoute = route({
   ...words,

@@ -144,7 +144,8 @@ function refusedFields(error: unknown): unknown {
       field: snakeCase(name),
       detail: "was another when the job was made",
     }));
-    return new Refusal(error.code, { status: 409, what: error.what, hint: error.hint, fields });
+    const what = `${error.what} (${fields.map(({ field }) => field).join(", ")})`;
+    return new Refusal(error.code, { status: 409, what, hint: error.hint, fields });
   }
   if (!(error instanceof GodwitError) || error.code !== "source_unlimited") return error;
   const { what, hint } = error;

@@ -9,12 +9,17 @@ import { discardStaged } from "../discard.ts";
 import { isResumable, jobByName, refuseLed, withoutWish } from "../find-job.ts";
 import { generalOptions, jobOptions } from "../job-options.ts";
 import { refuseOtherLists } from "../job-spec.ts";
+import { refuseManyLanes } from "../lanes.ts";
+import { serverJobOptions, serverOf, serverOptions } from "../server-options.ts";
 import { openStateOf } from "../state.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { tellJob } from "./jobs.ts";
 import { runToEnd } from "./transfer.ts";
 
 const { state, json } = generalOptions;
+const { workers, limit, report } = jobOptions;
+const stopOptions = { state, json, ...serverOptions };
+const resumeOptions = { workers, limit, report, ...generalOptions, ...serverJobOptions };
 const jobArgument = { name: "job", help: "its id, or the beginning of it" };
 /** A checkpoint comes every second; a lane may first have to end the block that it writes. */
 const obeyMs = 60_000;
@@ -33,18 +38,23 @@ export function addControlCommands(program: Command, surroundings: Surroundings)
     status: "cancelled",
     examples: [{ line: "godwit cancel 20260131-1200" }],
   });
-  const { workers, limit, report } = jobOptions;
   addCommand(
     program,
     {
       name: "resume",
-      summary: "go on with a job, in this process",
+      summary: "go on with a job, in this process or on a server",
       description:
-        "Goes on with a job in this process, as the command that started it would. Verified chunks are not sent again, confirmed blocks not read again.",
+        "Goes on with a job in this process, as the command that started it would. Verified chunks are not sent again, confirmed blocks not read again. A server goes on with its own jobs, and this command follows.",
       arguments: [jobArgument],
-      options: { workers, limit, report, ...generalOptions },
+      options: resumeOptions,
       examples: [{ line: "godwit resume 20260131-1200" }, { line: "godwit resume 20260131-1200 --limit 50MB/s" }],
       run: async ([name = ""], values) => {
+        const server = serverOf({ specs: resumeOptions, values, here: ["state"], there: ["detach", "priority"] });
+        if (server !== null) {
+          const { resumeOnServer } = await import("../remote/control.ts");
+          return resumeOnServer(server, { name, values }, surroundings);
+        }
+        refuseManyLanes(values);
         await using store = await openStateOf(values, surroundings);
         const job = await jobByName(store, name);
         if (!isResumable(job)) throw wrongStatus(job, "resumed");
@@ -75,9 +85,14 @@ function addStopCommand(
       name,
       summary,
       arguments: [jobArgument],
-      options: { state, json },
+      options: stopOptions,
       examples,
       run: async ([typed = ""], values) => {
+        const server = serverOf({ specs: stopOptions, values, here: ["state"] });
+        if (server !== null) {
+          const { stopOnServer } = await import("../remote/control.ts");
+          return stopOnServer(server, { name: typed, verb: name, values }, surroundings);
+        }
         await using store = await openStateOf(values, surroundings);
         using interrupt = surroundings.onInterrupt();
         const job = await jobByName(store, typed);

@@ -1,4 +1,4 @@
-/** `jobs` and `status`: what this state directory knows. */
+/** `jobs` and `status`: what this state directory knows, or a server. */
 import type { Command } from "commander";
 import { z } from "zod";
 import { toGodwitError } from "../../base/errors.ts";
@@ -14,6 +14,7 @@ import { type GeneralValues, generalOptions, option } from "../job-options.ts";
 import { jobDetails, jobTable, type ListedJob } from "../job-table.ts";
 import type { JobsDocument } from "../json-shapes.ts";
 import { jobJson } from "../outcome.ts";
+import { serverOf, serverOptions } from "../server-options.ts";
 import { openStateOf } from "../state.ts";
 import type { Surroundings } from "../surroundings.ts";
 
@@ -31,24 +32,32 @@ const jobsOptions = {
   ),
   state,
   json,
+  ...serverOptions,
 };
+const statusOptions = { state, json, ...serverOptions };
 
 export function addJobsCommands(program: Command, surroundings: Surroundings): void {
   addCommand(
     program,
     {
       name: "jobs",
-      summary: "list the jobs of this state directory, newest first",
+      summary: "list the jobs of this state directory, or of a server, newest first",
       description:
-        "Lists the jobs of this state directory, newest first. A job is `interrupted` when it was running and its process is gone: `godwit resume` takes it up again.",
+        "Lists the jobs of this state directory, or of a server, newest first. A job is `interrupted` when it was running and its process is gone: `godwit resume` takes it up again.",
       arguments: [],
       options: jobsOptions,
       examples: [
         { line: "godwit jobs" },
         { line: "godwit jobs --json" },
+        { line: "godwit jobs --server https://godwit.example.org --token-file token" },
         { line: "godwit jobs --prune --older-than 90d", says: "forget what ended long ago" },
       ],
       run: async (_, values) => {
+        const server = serverOf({ specs: jobsOptions, values, here: ["prune", "olderThan", "state"] });
+        if (server !== null) {
+          const { listOnServer } = await import("../remote/jobs.ts");
+          return listOnServer(server, { values, surroundings });
+        }
         await using store = await openStateOf(values, surroundings);
         const pruned = values.prune ? await prune(store, values.olderThan, surroundings) : [];
         const jobs = await withLeaders(store, await store.jobs());
@@ -66,9 +75,14 @@ export function addJobsCommands(program: Command, surroundings: Surroundings): v
       name: "status",
       summary: "show one job in full",
       arguments: [{ name: "job", help: "its id, or the beginning of it" }],
-      options: { state, json },
+      options: statusOptions,
       examples: [{ line: "godwit status 20260131-1200" }, { line: "godwit status 20260131-1200 --json" }],
       run: async ([name = ""], values) => {
+        const server = serverOf({ specs: statusOptions, values, here: ["state"] });
+        if (server !== null) {
+          const { statusOnServer } = await import("../remote/jobs.ts");
+          return statusOnServer(server, name, { values, surroundings });
+        }
         await using store = await openStateOf(values, surroundings);
         await tellJob(store, await jobByName(store, name), { values, surroundings });
         return 0;

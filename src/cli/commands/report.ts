@@ -19,8 +19,10 @@ import { addCommand } from "../command.ts";
 import { jobByName } from "../find-job.ts";
 import { generalOptions, option } from "../job-options.ts";
 import type { VerifiedReportDocument, WrittenDocument } from "../json-shapes.ts";
+import { serverOf, serverOptions } from "../server-options.ts";
 import { openStateOf, stateDirectory } from "../state.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { tellWithout } from "../tell-without.ts";
 
 const { state, json } = generalOptions;
 const reportOptions = {
@@ -36,6 +38,7 @@ const reportOptions = {
   ),
   state,
   json,
+  ...serverOptions,
 };
 const verifyOptions = {
   key: option(
@@ -63,9 +66,15 @@ export function addReportCommand(program: Command, surroundings: Surroundings): 
           line: "godwit report 20260131-1200 --format sha256sum",
           says: "entries without a digest are named on stderr",
         },
+        { line: "godwit report 20260131-1200 --server https://godwit.example.org --output report.json" },
         { line: "godwit report verify report.json --key key.pem", says: "is it intact, and who signed it" },
       ],
       run: async ([name = ""], values) => {
+        const server = serverOf({ specs: reportOptions, values, here: ["state"] });
+        if (server !== null) {
+          const { reportOnServer } = await import("../remote/report.ts");
+          return reportOnServer(server, { name, values }, surroundings);
+        }
         await using store = await openStateOf(values, surroundings);
         const job = await jobByName(store, name);
         const key = await openSigningKey(stateDirectory(values.state));
@@ -92,12 +101,6 @@ export function addReportCommand(program: Command, surroundings: Surroundings): 
     surroundings,
   );
   addVerify(report, surroundings);
-}
-
-function tellWithout({ stderr }: Surroundings, count: number): void {
-  if (count === 0) return;
-  const files = count === 1 ? "1 file has" : `${count} files have`;
-  stderr.write(`${files} no digest of the whole content: a copy with --file-digest gives one to each\n`);
 }
 
 function writtenDocument(

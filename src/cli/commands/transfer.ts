@@ -23,12 +23,15 @@ import {
   syncJobOptions,
   type SyncValues,
   transferOptions,
+  type Values,
 } from "../job-options.ts";
 import { jobSpec } from "../job-spec.ts";
-import { tellExceptions } from "../exceptions.ts";
+import { storedExceptions, tellExceptions } from "../exceptions.ts";
 import { exitCodeOf, isClean, jobJson, jobText } from "../outcome.ts";
 import { writeJobReport } from "../report-file.ts";
 import { runJob } from "../run-job.ts";
+import { refuseManyLanes } from "../lanes.ts";
+import { serverJobOptions, serverOf } from "../server-options.ts";
 import { openStateOf, stateDirectory } from "../state.ts";
 import { tellDryRun } from "../tell-dry-run.ts";
 import { tellError } from "../tell-error.ts";
@@ -39,6 +42,7 @@ const examples: Readonly<Record<JobSpec["kind"], readonly Example[]>> = {
     { line: "godwit copy /srv/share s3://bucket/share", says: "to a bucket; endpoint and keys as for the AWS CLI" },
     { line: "godwit copy s3://bucket/share /srv/share --limit 50MB/s" },
     { line: "godwit copy /srv/share /mnt/new --dry-run", says: "what would happen, and what cannot be carried" },
+    { line: "godwit copy /srv/share s3://bucket/share --server https://godwit.example.org", says: "by a fleet" },
   ],
   sync: [
     { line: "godwit sync /srv/share /mnt/new", says: "a later pass before the cutover" },
@@ -63,6 +67,9 @@ const descriptions: Readonly<Record<JobSpec["kind"], string>> = {
     "Compares two trees by content, whoever copied them, and names what is missing, extra or different. Writes nothing to either.",
 };
 
+const copyOptions = { ...transferOptions, ...serverJobOptions };
+const syncOptions = { ...syncJobOptions, ...serverJobOptions };
+
 /** What `check` can be told: it writes nothing, so nothing about writing. */
 const checkOptions = {
   ...chosenOptions(jobOptions, [
@@ -79,7 +86,11 @@ const checkOptions = {
   ]),
   ...placeOptions,
   ...generalOptions,
+  ...serverJobOptions,
 };
+
+/** What needs this machine: its files, its state. */
+const notOnServers = ["state", "filesFrom", "dryRun"];
 
 export function addTransferCommand(program: Command, kind: JobSpec["kind"], surroundings: Surroundings): void {
   const [first, second] = kind === "check" ? ["a", "b"] : ["source", "target"];
@@ -95,14 +106,21 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
   };
   const run = async (
     [source = "", target = ""]: readonly string[],
-    values: JobValues | SyncValues,
+    values: (JobValues | SyncValues) & Values<typeof serverJobOptions>,
   ): Promise<number> => {
+    const typed = { specs: syncOptions, values, here: notOnServers, there: ["detach", "priority"] };
+    const server = serverOf(typed);
+    if (server !== null) {
+      const { transferOnServer } = await import("../remote/transfer.ts");
+      return transferOnServer(server, { kind, source, target, values }, surroundings);
+    }
+    refuseManyLanes(values);
     const spec = jobSpec({ kind, source, target, values });
     await refuseBadList(spec);
     return values.dryRun ? tellDryRun(spec, values.json, surroundings) : runTransfer(spec, values, surroundings);
   };
-  if (kind === "copy") addCommand(program, { ...command, options: transferOptions, run }, surroundings);
-  if (kind === "sync") addCommand(program, { ...command, options: syncJobOptions, run }, surroundings);
+  if (kind === "copy") addCommand(program, { ...command, options: copyOptions, run }, surroundings);
+  if (kind === "sync") addCommand(program, { ...command, options: syncOptions, run }, surroundings);
   if (kind === "check") {
     const all = parseOptions(transferOptions, {});
     addCommand(
@@ -165,7 +183,7 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
   display[Symbol.dispose]();
   if (end.status === "complete" && mayHaveLeft(end))
     await discardAfter({ store, job: end, surroundings }, interrupt.signal);
-  if (!isClean(end)) await tellExceptions(store, end, stderr);
+  if (!isClean(end)) await tellExceptions(end, storedExceptions(store, end.id), stderr);
   if (values.json) answer(surroundings, jobJson(end, null));
   else stdout.write(`${jobText(end, performance.now() - startedMs)}\n`);
   if (values.report !== null) {
