@@ -11,6 +11,7 @@ import type {
   SubmitRequest,
   TokenRecord,
 } from "../ports/access.ts";
+import type { Hints } from "../ports/hints.ts";
 import { pass } from "./gates.ts";
 import type { AuditTable, Engine, TokensTable, Tx } from "./schema.ts";
 import type { SqlStoreOptions } from "./sql-store.ts";
@@ -19,9 +20,11 @@ import { submit } from "./submissions.ts";
 export class SqlAccess implements Access {
   readonly #engine: Engine;
   readonly #newJobId: (now: Instant) => JobId;
+  readonly #hints: Hints;
 
-  constructor({ engine, newJobId }: Pick<SqlStoreOptions, "engine" | "newJobId">) {
+  constructor({ engine, newJobId, hints }: Pick<SqlStoreOptions, "engine" | "newJobId" | "hints">) {
     this.#engine = engine;
+    this.#hints = hints;
     this.#newJobId = newJobId;
   }
 
@@ -99,8 +102,10 @@ export class SqlAccess implements Access {
     });
   }
 
-  submit(request: SubmitRequest): Promise<Submission> {
-    return this.#engine.write((tx, now) => submit(tx, request, { now, newJobId: this.#newJobId }));
+  async submit(request: SubmitRequest): Promise<Submission> {
+    const made = await this.#engine.write((tx, now) => submit(tx, request, { now, newJobId: this.#newJobId }));
+    if (!made.isReplayed && made.isAttached !== true) this.#hints.say({ about: "job", jobId: made.job.id });
+    return made;
   }
 }
 

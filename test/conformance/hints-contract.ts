@@ -1,5 +1,6 @@
 /** Hints promise little: whoever listens hears of it, soon, when nothing fails. */
 import { describe, expect, onTestFinished, test } from "vitest";
+import { usualTerms } from "../../src/model/job.ts";
 import type { Hint } from "../../src/ports/hints.ts";
 import type { State } from "../../src/store/state.ts";
 import { until } from "../testbed/server-process.ts";
@@ -56,6 +57,15 @@ export function hintsContract(name: string, open: OpenState, isShared: boolean):
       await saidOf(job.id);
       await state.store.requeue(job.id);
       await saidOf(job.id);
+      const request = {
+        key: { owner: "me", key: "k" },
+        digest: "d",
+        spec: { ...jobSpec(), source: "file:///other" },
+        terms: usualTerms,
+        onUnfinished: "refuse",
+      } as const;
+      const asked = await state.access.submit(request);
+      await saidOf(asked.job.id);
     });
 
     test("what did not happen is not said", async () => {
