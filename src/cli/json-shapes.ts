@@ -27,7 +27,11 @@ const job = z.strictObject({
   source: z.string().describe("a URL"),
   target: z.string().describe("a URL"),
   status: z.enum(["pending", "planning", "running", "paused", "reconciling", "complete", "failed", "cancelled"]),
-  interrupted: z.boolean().describe("the status says that it runs, but the process that ran it is gone: resume it"),
+  interrupted: z
+    .boolean()
+    .describe(
+      "the status says that it runs, but the process that ran it is gone: resume it. Never of a server's job, which goes on by itself",
+    ),
   led_by: z.string().nullable().describe("host, process id and start of the process that runs it now"),
   exit_code: exitCode.describe(
     "of the job as it stands: 0 complete and proven, 1 with exceptions, 3 resumable, 4 failed",

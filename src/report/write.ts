@@ -98,8 +98,8 @@ export async function writeWholeFile<F, C>(
 ): Promise<{ readonly filled: F; readonly checked: C }> {
   // Named after the job: two reports of one job are the same bytes, so they may meet here.
   const partial = join(dirname(path), `.${basename(path)}.${jobId}.partial`);
+  const out = createWriteStream(partial, { flush: true });
   try {
-    const out = createWriteStream(partial, { flush: true });
     await once(out, "open");
     out.on("error", heard);
     const filled = await fill(out);
@@ -111,6 +111,7 @@ export async function writeWholeFile<F, C>(
     await syncDirectory(dirname(path));
     return { filled, checked };
   } catch (error) {
+    out.destroy();
     await unlink(partial).catch(() => undefined);
     throw fileError(path, error);
   }

@@ -4,7 +4,7 @@ import type { Surroundings } from "../surroundings.ts";
 import type { ServerAddress } from "../server-options.ts";
 import { type FollowValues, followToEnd, goOn, tellSubmitted } from "./follow-to-end.ts";
 import { tellRemoteJob } from "./jobs.ts";
-import { jobNamed, jobPath, type Migration, migrationOf, migrationShape } from "./migration.ts";
+import { isUnfinished, jobNamed, jobPath, type Migration, migrationOf, migrationShape } from "./migration.ts";
 import { type Session, withServer } from "./session.ts";
 import { termsOf, type TypedTerms } from "./submission.ts";
 
@@ -38,7 +38,8 @@ async function obeyed({ server, signal }: Session, asked: Migration, verb: Remot
   const deadlineMs = server.clock.monotonicMs() + obeyMs;
   const path = jobPath(asked.job_id, `/${verb}`);
   let now = asked;
-  while (now.wish === verb) {
+  // Once it is obeyed, its leader lets go of it within a moment.
+  while (now.wish === verb || (!isUnfinished(now) && now.led_by !== null)) {
     if (server.clock.monotonicMs() > deadlineMs) throw notObeyed(now.job_id, verb);
     await server.clock.sleep(pollMs, signal);
     now = await migrationOf(server, now.job_id);

@@ -62,9 +62,10 @@ function newDisplay({ first, values, surroundings: { stderr } }: FollowToEnd): D
 async function tellEnd(request: FollowToEnd, last: Migration, startedMs: number): Promise<number> {
   const { server, values, surroundings } = request;
   const { stdout, stderr } = surroundings;
-  const { job, leader } = toldJob(last, server.url);
+  const { job } = toldJob(last, server.url);
   if (!isClean(job)) await tellExceptions(job, remoteExceptions(server, job.id), stderr);
-  if (values.json) answer(surroundings, jobJson(job, leader));
+  // Whoever led it lets go of it in these moments.
+  if (values.json) answer(surroundings, jobJson(job, null));
   else stdout.write(`${jobText(job, elapsedMs(last) ?? performance.now() - startedMs)}\n`);
   if (values.report !== null) {
     const { file, overallStatus } = await fetchReportFile(server, {
