@@ -37,6 +37,8 @@ const connectMs = 10_000;
 const answerMs = 30_000;
 /** For how long a request is tried again; then the command gives up, and may be given again. */
 const patienceMs = 15_000;
+/** A machine that slept meanwhile has no patience left, and yet has hardly tried. */
+const triesMin = 4;
 const firstWaitMs = 250;
 const waitMsMax = 5_000;
 const answerBytesMax = 64 * 2 ** 20;
@@ -77,7 +79,7 @@ export class RemoteServer implements AsyncDisposable {
   async ask<T>(asked: Asked, shape: z.ZodType<T>): Promise<Answer<T>> {
     const { signal, onRetry } = this.#options;
     const deadlineMs = this.clock.monotonicMs() + patienceMs;
-    for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMsMax, 2 * waitMs)) {
+    for (let [tries, waitMs] = [1, firstWaitMs]; ; [tries, waitMs] = [tries + 1, Math.min(waitMsMax, 2 * waitMs)]) {
       let error: GodwitError;
       let saidMs = 0;
       try {
@@ -91,7 +93,7 @@ export class RemoteServer implements AsyncDisposable {
         error = transportError(this.url, cause);
       }
       const nextMs = Math.max(waitMs, Math.min(waitMsMax, saidMs));
-      const isLast = this.clock.monotonicMs() + nextMs > deadlineMs;
+      const isLast = tries >= triesMin && this.clock.monotonicMs() + nextMs > deadlineMs;
       if (isLast || !isWorthAnotherTry(error)) throw error;
       onRetry?.(error);
       await this.clock.sleep(nextMs, signal);
