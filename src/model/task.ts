@@ -26,6 +26,15 @@ export interface Task {
   readonly withheldBy: number;
   /** A head at `publish` or `digest`: the receipts of its ranges in order of offset. */
   readonly ranges: readonly RangeReceipts[] | null;
+  /** Until this claim, by the Store's clock. Nothing is decided by it. */
+  readonly wait: ClaimWait;
+}
+
+export interface ClaimWait {
+  /** Since it could be claimed, or since the lease before this one ran out. */
+  readonly ms: number;
+  /** The lease before this one had run out: its worker is lost, or stalls. */
+  readonly tookOver: boolean;
 }
 
 export interface RangeReceipts {

@@ -1,7 +1,7 @@
 /** What people look at while jobs run. Every answer is bounded, however large the job. */
 import type { ErrorRecord } from "../base/errors.ts";
 import type { ChunkId, ChunkKind, Instant, JobId, Stage, WorkerId } from "../model/chunk.ts";
-import type { Counters, Job, JobStatus } from "../model/job.ts";
+import type { Counters, Job, JobStatus, Priority } from "../model/job.ts";
 import type { BytePath } from "../model/path.ts";
 import type { AttemptRecord } from "./store.ts";
 
@@ -138,6 +138,36 @@ export interface Checkpoint {
   readonly leadExpiresAt: Instant | null;
 }
 
+/** An open job as a monitoring system sees it: as of its last checkpoint, so that the look never grows with the inbox. */
+export interface FleetJob {
+  readonly id: JobId;
+  readonly status: JobStatus;
+  readonly priority: Priority;
+  readonly isLed: boolean;
+  readonly leadEpoch: number;
+  readonly counters: Counters;
+  /** Chunks that are leased now, expired or not. */
+  readonly leasedChunks: number;
+  /** Chunks that failed for good, counted up to 1,000. */
+  readonly failedChunks: number;
+  /** Ends that the next checkpoint folds, counted up to 10,000. */
+  readonly inboxRows: number;
+}
+
+/** The whole fleet at one moment. */
+export interface FleetGlance {
+  /** By the Store's clock. */
+  readonly now: Instant;
+  /** How many jobs have each status. */
+  readonly statuses: Readonly<Partial<Record<JobStatus, number>>>;
+  /** Pending, active and paused ones, the most urgent and oldest first; at most as many as were asked for. */
+  readonly jobs: readonly FleetJob[];
+  /** Pending and active ones that nobody leads and nobody asked to stop. */
+  readonly jobsWithoutLeader: number;
+  /** What all of it takes on the disk of the Store. */
+  readonly storeBytes: number;
+}
+
 export interface PageQuery {
   /** The id after which it begins (before which, where the newest come first); null begins at the start. */
   readonly after: number | null;
@@ -162,4 +192,6 @@ export interface Overview {
   attempts(jobId: JobId, page: PageQuery): Promise<readonly ListedAttempt[]>;
   running(jobId: JobId, limit: number): Promise<readonly AttemptRecord[]>;
   checkpoint(jobId: JobId): Promise<Checkpoint>;
+  /** Costs the same however large the jobs are: nothing of it looks at all chunks, or at all ends of a job. */
+  fleet(jobsMax: number): Promise<FleetGlance>;
 }

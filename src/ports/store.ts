@@ -1,5 +1,6 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import type { ChunkId, ChunkKind, Instant, JobId, Lease, Stage, WorkerId } from "../model/chunk.ts";
+import type { ChunkNews } from "../model/chunk-news.ts";
 import type { ChunkEvidence, ReadFrom } from "../model/entry.ts";
 import type { Counters, Job, JobSpec, JobStatus, JobTerms, Wish } from "../model/job.ts";
 import type { BytePath } from "../model/path.ts";
@@ -48,6 +49,12 @@ export interface WorkerRecord extends WorkerBeat {
   readonly seenAt: Instant;
   /** `lost`: silent for longer than a lease lives. `left`: it said so. */
   readonly state: "alive" | "lost" | "left";
+}
+
+/** A job whose inbox was folded. */
+export interface CheckpointedJob extends Job {
+  /** What the inbox told of single chunks: each is told once, to whoever folds it. */
+  readonly news: readonly ChunkNews[];
 }
 
 /** One page of the plan: rows, the cursor after it, and what it listed; all in one transaction. */
@@ -161,10 +168,10 @@ export interface Store extends AsyncDisposable {
    */
   stopIdle(id: JobId, status: "paused" | "cancelled"): Promise<boolean>;
   /** Folds the inbox too: a job that has ended says all that happened in it. */
-  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<Job>;
+  setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<CheckpointedJob>;
   addPlan(lead: Lead, batch: PlanBatch): Promise<void>;
   /** Folds the inbox into the job's counters and moves the phase on when its rows are done. */
-  checkpoint(lead: Lead): Promise<Job>;
+  checkpoint(lead: Lead): Promise<CheckpointedJob>;
   /** Adds to the job's counters what belongs to no chunk (deletions). */
   count(lead: Lead, delta: Counters): Promise<void>;
 

@@ -56,7 +56,7 @@ export async function addChunk(unit: Unit, chunk: NewChunk): Promise<ChunkId> {
   unit.rows.added(id);
   unit.rows.setBlob(id, "items", encoded);
   if (chunk.prehash !== undefined) unit.rows.setBlob(id, "prehash", chunk.prehash);
-  unit.added(chunk.kind, place, 1);
+  unit.added(chunk.kind, place, [id]);
   const items = once(() => unpackItems(chunk.items));
   if (chunk.settled !== undefined) {
     unit.count(chunk.settled.counters);
@@ -78,6 +78,11 @@ export async function addRanges(unit: Unit, head: Loaded): Promise<number> {
   const size = chunkBytesOf(item.blockBytes, unit.chunkBytes);
   const place = firstPlace("range", unit.traits);
   const base = { ...fresh(unit, "range", place), parent_id: head.row.id };
+  const ids: ChunkId[] = [];
+  const add = async (some: readonly FreshRow[]): Promise<void> => {
+    const made = await unit.tx.insertInto("chunks").values(some).returning("id").execute();
+    for (const { id } of made) ids.push(id);
+  };
   let rows: FreshRow[] = [];
   let count = 0;
   for (let offset = 0; offset === 0 || offset < item.length; offset += size) {
@@ -86,10 +91,10 @@ export async function addRanges(unit: Unit, head: Loaded): Promise<number> {
     rows.push({ ...base, queued_at, bytes: length, slice_offset: offset, slice_length: length });
     count += 1;
     if (rows.length < insertRows) continue;
-    await unit.tx.insertInto("chunks").values(rows).execute();
+    await add(rows);
     rows = [];
   }
-  if (rows.length > 0) await unit.tx.insertInto("chunks").values(rows).execute();
-  unit.added("range", place, count);
+  if (rows.length > 0) await add(rows);
+  unit.added("range", place, ids);
   return count;
 }

@@ -56,7 +56,7 @@ function moveRow(unit: Unit, row: ChunkRow, effects: Effects, { openRanges, writ
   // Progress leaves the row as it is, with its lease.
   if (effects.place.state === "in_progress") return;
   const { staging, sha256, evidence, attempt } = effects;
-  unit.moved(row.kind, row.stage, effects.place);
+  unit.moved(row, row.stage, effects.place);
   unit.rows.set(row.id, {
     ...placed(unit, row.kind, effects.place),
     ...noLease,

@@ -12,7 +12,7 @@ import { must } from "../base/assert.ts";
 import { type ChunkId, type Instant, type JobId, removesDirectories, type WorkerId } from "../model/chunk.ts";
 import { decodeEndings } from "../model/ending-codec.ts";
 import { isActive, type JobTerms, unprovenEntries } from "../model/job.ts";
-import type { RangeReceipts, Task } from "../model/task.ts";
+import type { ClaimWait, RangeReceipts, Task } from "../model/task.ts";
 import { receiptsOf } from "./blobs.ts";
 import { sumJob, unknownJob } from "./counters.ts";
 import { encodeSlice } from "./load.ts";
@@ -126,10 +126,10 @@ async function lease(unit: Unit, found: readonly ChunkRow[], options: ClaimOptio
   await rows.keep(found);
   const heads = await readHeads(unit, found);
   const tasks: Task[] = [];
-  for (const { id, epoch } of found) {
+  for (const { id, epoch, ...before } of found) {
     rows.set(id, { state: "in_progress", worker, epoch: epoch + 1, leased_at: now, expires_at: now + leaseMs });
     const row = must(rows.get(id), "just set");
-    const task = await taskOf(unit, row, heads);
+    const task = { ...(await taskOf(unit, row, heads)), wait: waitOf(before, now) };
     tasks.push(row.stage === "remove" ? { ...task, withheldBy: await notArrived(unit) } : task);
     if (row.stage === "transfer" && row.parent_id !== null) memory.writes(id, row.parent_id);
   }
@@ -260,7 +260,18 @@ async function readHeads({ tx, rows }: Unit, found: readonly ChunkRow[]): Promis
   return new Map(heads.map(({ id, staging }) => [id, staging]));
 }
 
-async function taskOf({ tx, rows }: Unit, row: ChunkRow, heads: ReadonlyMap<ChunkId, string | null>): Promise<Task> {
+/** Ranges of one file begin to wait some way apart, so that a few may count as claimed before that. */
+function waitOf(before: Pick<ChunkRow, "state" | "expires_at" | "queued_at">, now: Instant): ClaimWait {
+  const tookOver = before.state === "in_progress";
+  const since = tookOver ? (before.expires_at ?? now) : before.queued_at;
+  return { ms: Math.max(0, now - since), tookOver };
+}
+
+async function taskOf(
+  { tx, rows }: Unit,
+  row: ChunkRow,
+  heads: ReadonlyMap<ChunkId, string | null>,
+): Promise<Omit<Task, "wait">> {
   const endings = rows.blob(row.id, "endings");
   const items = rows.blob(row.parent_id ?? row.id, "items");
   return {

@@ -1,6 +1,7 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import { GodwitError } from "../base/errors.ts";
 import type { Instant, JobId } from "../model/chunk.ts";
+import { decodeNews } from "../model/chunk-news.ts";
 import {
   isActive,
   isFinal,
@@ -12,7 +13,7 @@ import {
   type RunLimit,
   type Wish,
 } from "../model/job.ts";
-import type { Lead, OpenJob, PlanBatch } from "../ports/store.ts";
+import type { CheckpointedJob, Lead, OpenJob, PlanBatch } from "../ports/store.ts";
 import { addChunk } from "./add-chunks.ts";
 import { sumJob, sumRows, unknownJob } from "./counters.ts";
 import { assertLead, jobRow, lockedJob } from "./lead.ts";
@@ -100,16 +101,21 @@ export async function noteLimit({ tx, now }: Unit, lead: Lead, bytesPerSecond: n
 }
 
 /** Inbox into counters, in one transaction: a restart reads these two, never the chunk table. */
-export async function foldInbox(tx: Tx, lead: Lead): Promise<Job> {
+export async function foldInbox(tx: Tx, lead: Lead): Promise<CheckpointedJob> {
   const row = await assertLead(tx, lead);
-  const deltas = await tx.deleteFrom("inbox").where("job_id", "=", row.id).returning(["delta", "open_rows"]).execute();
+  const deltas = await tx
+    .deleteFrom("inbox")
+    .where("job_id", "=", row.id)
+    .returning(["delta", "open_rows", "news"])
+    .execute();
   if (deltas.length > 0) {
     const { counters, open } = sumRows([{ delta: row.counters, open_rows: row.open_rows }, ...deltas]);
     const folded = { counters: JSON.stringify(counters), open_rows: JSON.stringify(open) };
     await tx.updateTable("jobs").set(folded).where("id", "=", row.id).execute();
   }
   await movePhase(tx, row.id);
-  return readJob(tx, row.id);
+  const news = deltas.map((each) => decodeNews(each.news)).filter((each) => each !== null);
+  return { ...(await readJob(tx, row.id)), news };
 }
 
 export async function addPlan(unit: Unit, lead: Lead, batch: PlanBatch): Promise<void> {

@@ -15,6 +15,7 @@ const migrations: readonly Migration[] = [
   budgetSources,
   keepFloors,
   nameSigners,
+  tellChunks,
 ];
 
 /**
@@ -196,4 +197,9 @@ async function nameSigners(tx: Tx): Promise<void> {
   await sql`create table signers (key_id text primary key, public_key text not null, host text not null,
     since bigint not null)`.execute(tx);
   await sql`insert into gates (name) values ('sources')`.execute(tx);
+}
+
+/** The inbox tells of single chunks, too: `model/chunk-news`. */
+async function tellChunks(tx: Tx): Promise<void> {
+  await sql`alter table inbox add column news text not null default ''`.execute(tx);
 }

@@ -1,5 +1,5 @@
 /** What people look at. Each answer is one transaction that writes nothing, and bounded by its query. */
-import { type SelectQueryBuilder, sql } from "kysely";
+import { sql } from "kysely";
 import { must } from "../base/assert.ts";
 import type { ErrorRecord } from "../base/errors.ts";
 import type { ChunkId, ChunkKind, Instant, JobId } from "../model/chunk.ts";
@@ -12,6 +12,7 @@ import type {
   FailedAttempt,
   FailedChunk,
   FailedCounts,
+  FleetGlance,
   Glance,
   JobQuery,
   ListedAttempt,
@@ -23,10 +24,12 @@ import type {
 import type { AttemptRecord } from "../ports/store.ts";
 import { unknownJob } from "./counters.ts";
 import { leasedRows } from "./claim.ts";
+import { fleetGlance } from "./fleet-glance.ts";
+import { endedForGood } from "./failed-rows.ts";
 import { findJob, jobOf } from "./jobs.ts";
 import { jobRow, livingLeader } from "./lead.ts";
 import { attemptRecord } from "./report-rows.ts";
-import type { Database, Engine, Tx } from "./schema.ts";
+import type { Engine, JobRow, Tx } from "./schema.ts";
 import type { SqlStoreOptions } from "./sql-store.ts";
 
 /** Rows that one page of chunks looks at. */
@@ -222,6 +225,11 @@ export class SqlOverview implements Overview {
   checkpoint(jobId: JobId): Promise<Checkpoint> {
     return this.#engine.read((tx, now) => checkpointOf(tx, jobId, now));
   }
+
+  fleet(jobsMax: number): Promise<FleetGlance> {
+    const isLed = (row: JobRow, now: Instant): boolean => livingLeader(row, now, this.#isAlive) !== null;
+    return this.#engine.read((tx, now) => fleetGlance(tx, { jobsMax, now, isLed, size: this.#engine.size }));
+  }
 }
 
 async function checkpointOf(tx: Tx, jobId: JobId, now: Instant): Promise<Checkpoint> {
@@ -258,19 +266,6 @@ async function lastFailure(tx: Tx, jobId: JobId): Promise<FailedAttempt | null> 
   const failed = rows.find(({ why }) => !harmless.has(why));
   if (failed === undefined) return null;
   return { chunkId: failed.chunk_id, worker: failed.worker, at: failed.ended_at, why: failed.why };
-}
-
-/** Without the rows whose entries were begun anew in others, and without ranges, whose end is told of their head. */
-function endedForGood<O>(rows: SelectQueryBuilder<Database, "chunks", O>): SelectQueryBuilder<Database, "chunks", O> {
-  return rows.where((row) =>
-    row.exists(
-      row
-        .selectFrom("exceptions")
-        .select("exceptions.id")
-        .whereRef("exceptions.chunk_id", "=", "chunks.id")
-        .where("exceptions.outcome", "not in", ["retried", "lost"]),
-    ),
-  );
 }
 
 async function failedChunk(tx: Tx, id: ChunkId, kind: ChunkKind): Promise<FailedChunk> {

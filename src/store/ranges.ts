@@ -58,7 +58,7 @@ async function repair(unit: Unit, head: ChunkRow, others: Place): Promise<number
       const { bytesVerified = 0 } = takenBack(range.stage, range.bytes);
       unit.count({ bytesVerified });
     }
-    unit.moved("range", range.stage, place);
+    unit.moved({ id: range.id, kind: "range" }, range.stage, place);
   }
   const moveSome = async (isDamaged: boolean, place: Partial<ReturnType<typeof placed>>): Promise<void> => {
     await unit.tx
@@ -76,7 +76,7 @@ async function repair(unit: Unit, head: ChunkRow, others: Place): Promise<number
 
 async function move(unit: Unit, head: ChunkRow, place: Place, gate: boolean): Promise<number> {
   const ranges = await rangesOf(unit, head);
-  for (const range of ranges) unit.moved("range", range.stage, place);
+  for (const range of ranges) unit.moved({ id: range.id, kind: "range" }, range.stage, place);
   await unit.tx
     .updateTable("chunks")
     .set(placed(unit, "range", place))
@@ -91,7 +91,7 @@ async function drop(unit: Unit, head: ChunkRow): Promise<number> {
   fence(unit, ranges, "the entry ended");
   for (const range of ranges) {
     unit.count(takenBack(range.stage, range.bytes));
-    unit.moved("range", range.stage, place);
+    unit.moved({ id: range.id, kind: "range" }, range.stage, place);
   }
   await unit.tx
     .updateTable("chunks")

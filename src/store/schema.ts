@@ -91,6 +91,8 @@ export interface InboxTable {
   job_id: string;
   delta: string;
   open_rows: string;
+  /** `ChunkNews`, encoded. */
+  news: Generated<string>;
 }
 
 export interface VerdictsTable {
@@ -297,6 +299,8 @@ export interface Engine extends AsyncDisposable {
   writeSoon<T>(work: Work<T>): Promise<T>;
   /** One consistent view. */
   read<T>(work: Work<T>): Promise<T>;
+  /** Bytes of everything that is kept. */
+  readonly size: (tx: Tx) => Promise<number>;
 }
 
 /** Column types that engines name differently. */

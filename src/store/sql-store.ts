@@ -13,6 +13,7 @@ import type { Progress, Task, TaskResult } from "../model/task.ts";
 import { afterFailure, afterProgress, afterResult } from "../model/transition.ts";
 import type {
   AttemptRecord,
+  CheckpointedJob,
   ChunkRecord,
   ExceptionRecord,
   Lead,
@@ -166,7 +167,7 @@ export class SqlStore implements Store {
     return this.#unit(id, (unit) => stopIdle(unit, status, this.#options.isAlive));
   }
 
-  async setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<Job> {
+  async setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<CheckpointedJob> {
     const job = await this.#engine.write(async (tx, now) => {
       await setStatus(tx, lead, { status, failure, now });
       return foldInbox(tx, lead);
@@ -179,7 +180,7 @@ export class SqlStore implements Store {
     return this.#unit(lead.jobId, (unit) => addPlan(unit, lead, batch));
   }
 
-  checkpoint(lead: Lead): Promise<Job> {
+  checkpoint(lead: Lead): Promise<CheckpointedJob> {
     return this.#engine.write((tx) => foldInbox(tx, lead));
   }
 

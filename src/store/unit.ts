@@ -1,6 +1,7 @@
 import type { Insertable } from "kysely";
 import { must } from "../base/assert.ts";
 import {
+  type ChunkId,
   type ChunkKind,
   type Instant,
   type JobId,
@@ -9,10 +10,11 @@ import {
   type Place,
   type Stage,
 } from "../model/chunk.ts";
+import { encodeNews } from "../model/chunk-news.ts";
 import { addCounters, type Counters, type JobSpec } from "../model/job.ts";
 import { sumJob, unknownJob } from "./counters.ts";
 import { pages, Rows } from "./rows.ts";
-import type { AttemptsTable, ExceptionsTable, Tx, VerdictsTable } from "./schema.ts";
+import type { AttemptsTable, ChunkRow, ExceptionsTable, Tx, VerdictsTable } from "./schema.ts";
 
 /** The lower, the sooner: what is nearly done goes first, so that little is under way at any time. */
 const ranks: Readonly<Record<Stage, number>> = {
@@ -58,6 +60,8 @@ export class Unit {
   readonly now: Instant;
   #counters: Counters = {};
   readonly #open: number[] = [];
+  readonly #added: ChunkId[] = [];
+  readonly #ended: ChunkId[] = [];
   readonly #verdicts: Insertable<VerdictsTable>[] = [];
   readonly #attempts: Insertable<AttemptsTable>[] = [];
   readonly #exceptions: Insertable<ExceptionsTable>[] = [];
@@ -76,13 +80,16 @@ export class Unit {
   }
 
   /** Rows were added there. */
-  added(kind: ChunkKind, { stage }: Place, rows: number): void {
+  added(kind: ChunkKind, { stage }: Place, ids: readonly ChunkId[]): void {
+    const rows = ids.length;
+    for (const id of ids) this.#added.push(id);
     this.count({ chunksTotal: rows, ...(stage === "done" && { chunksDone: rows }) });
     if (stage !== "done") this.#opened(phaseOf(kind, stage), rows);
   }
 
   /** A row moves: heads and ranges count alike, dropped ones as done. */
-  moved(kind: ChunkKind, from: Stage, to: Place): void {
+  moved({ id, kind }: Pick<ChunkRow, "id" | "kind">, from: Stage, to: Place): void {
+    if (to.stage === "done" && from !== "done") this.#ended.push(id);
     const done = Number(to.stage === "done") - Number(from === "done");
     if (done !== 0) this.count({ chunksDone: done });
     if (from !== "done") this.#opened(phaseOf(kind, from), -1);
@@ -119,9 +126,13 @@ export class Unit {
   async #tellInbox(): Promise<void> {
     const open = Array.from(this.#open, (rows) => rows ?? 0);
     const counts = Object.values(this.#counters).some((value) => value !== 0);
-    if (!counts && open.every((rows) => rows === 0)) return;
-    const row = { job_id: this.jobId, delta: JSON.stringify(this.#counters), open_rows: JSON.stringify(open) };
-    await this.tx.insertInto("inbox").values(row).execute();
+    const news = encodeNews({ at: this.now, added: this.#added, ended: this.#ended });
+    if (!counts && news === "" && open.every((rows) => rows === 0)) return;
+    const sums = { delta: JSON.stringify(this.#counters), open_rows: JSON.stringify(open) };
+    await this.tx
+      .insertInto("inbox")
+      .values({ job_id: this.jobId, ...sums, news })
+      .execute();
   }
 }
 

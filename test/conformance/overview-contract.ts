@@ -33,6 +33,9 @@ export function overviewContract(name: string, open: OpenState): void {
     describe("chunks", () => {
       chunkTests(open);
     });
+    describe("fleet", () => {
+      fleetTests(open);
+    });
     describe("proof", () => {
       proofTests(open);
     });
@@ -241,5 +244,52 @@ function proofTests(open: OpenState): void {
     const exceptions = await overview.exceptions(jobId, { after: null, limit: 10 });
     expect(exceptions).toMatchObject([{ chunkId: task.chunkId, outcome: "failed", lost: [] }]);
     expect(await overview.exceptions(jobId, { after: exceptions[0]?.id ?? null, limit: 10 })).toEqual([]);
+  });
+}
+
+function fleetTests(open: OpenState): void {
+  test("the fleet at one glance: statuses, leaders, and of open jobs what a checkpoint has folded", async () => {
+    const { state, clock } = await stateRig(open);
+    const { store } = state;
+    const lead = await begun(store, packs(3));
+    const taken = await claimOne(store, lead.jobId);
+    await store.finish(taken.lease, successOf(taken), {});
+    await store.checkpoint(lead);
+    const failing = await claimOne(store, lead.jobId);
+    await store.giveUp(failing.lease, errorOf("rejected"), {});
+    await claimOne(store, lead.jobId);
+    clock.nowMs += 1;
+    const waiting = await store.createJob(jobSpec(), { priority: "high", limitBytesPerSecond: null, lanesMax: null });
+    const paused = await store.createJob(jobSpec());
+    await store.stopIdle(paused.id, "paused");
+    const gone = await store.createJob(jobSpec());
+    await store.stopIdle(gone.id, "cancelled");
+    const glance = await state.overview.fleet(10);
+    expect(glance).toMatchObject({
+      now: clock.nowMs,
+      statuses: { pending: 1, running: 1, paused: 1, cancelled: 1 },
+      jobsWithoutLeader: 1,
+      jobs: [
+        { id: waiting.id, status: "pending", priority: "high", isLed: false, leadEpoch: 0, leasedChunks: 0 },
+        {
+          id: lead.jobId,
+          status: "running",
+          priority: "normal",
+          isLed: true,
+          leadEpoch: 1,
+          // Of the end that was not folded, the sums know nothing yet.
+          counters: { chunksTotal: 3, bytesTransferred: 1_000 },
+          leasedChunks: 1,
+          failedChunks: 1,
+          inboxRows: 1,
+        },
+        { id: paused.id, status: "paused", isLed: false },
+      ],
+    });
+    expect(glance.storeBytes).toBeGreaterThan(10_000);
+    clock.nowMs += 5_000;
+    expect(await state.overview.fleet(1)).toMatchObject({ jobsWithoutLeader: 2, jobs: [{ id: waiting.id }] });
+    await store.wish(lead.jobId, "pause");
+    expect((await state.overview.fleet(1)).jobsWithoutLeader).toBe(1);
   });
 }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { usualTerms } from "../../src/model/job.ts";
 import type { WorkerBeat } from "../../src/ports/store.ts";
 import type { Rig } from "./store-contract.ts";
-import { chunk, claimOne, errorOf, item, jobSpec, leaseMs, planOf, started, successOf } from "./store-player.ts";
+import { chunk, claimOne, errorOf, item, jobSpec, leaseMs, planOf, play, started, successOf } from "./store-player.ts";
 
 const files = (count: number) => Array.from({ length: count }, (_, at) => chunk("pack", [item(`f-${at}`, 100)]));
 
@@ -149,5 +149,37 @@ export function storeFleetContract(make: () => Promise<Rig>): void {
     expect(await store.claim(jobId, "u", 9, leaseMs)).toHaveLength(3);
     await store.setTerms(jobId, usualTerms);
     expect(await store.claim(jobId, "u", 9, leaseMs)).toHaveLength(3);
+  });
+
+  test("whoever folds the inbox is told once which chunks were added, and which ended", async () => {
+    const { store, clock } = await make();
+    const lead = await started(store, [...files(2), chunk("head", [item("large", 5_000)])]);
+    const first = await store.checkpoint(lead);
+    // Setting the status has folded what the plan told.
+    expect(first.news).toEqual([]);
+    const running = await store.createJob(jobSpec());
+    const second = await store.lead(running.id, "host:1:1");
+    const plannedAt = clock.nowMs;
+    await store.addPlan(second, planOf([...files(1), chunk("head", [item("large", 5_000)])]));
+    clock.nowMs += 5;
+    const planned = await store.setStatus(second, "running", null);
+    const [pack = 0, head = 0] = planned.news.flatMap(({ added }) => added);
+    expect(planned.news).toEqual([{ at: plannedAt, added: [pack, head], ended: [] }]);
+    const steps = await play(store, running.id);
+    const ranges = new Set(steps.filter(({ kind }) => kind === "range").map(({ task }) => task.chunkId));
+    expect(ranges.size).toBe(3);
+    const { news } = await store.checkpoint(second);
+    expect(new Set(news.flatMap(({ added }) => added))).toEqual(ranges);
+    expect(news.flatMap(({ ended }) => ended).toSorted((a, b) => a - b)).toEqual([pack, head, ...ranges]);
+    expect((await store.checkpoint(second)).news).toEqual([]);
+  });
+
+  test("a claim tells how long the chunk has waited, and whether it was taken over", async () => {
+    const { store, clock } = await make();
+    const { jobId } = await started(store, files(1));
+    clock.nowMs += 700;
+    expect((await claimOne(store, jobId)).wait).toEqual({ ms: 700, tookOver: false });
+    clock.nowMs += leaseMs + 250;
+    expect((await claimOne(store, jobId)).wait).toEqual({ ms: 250, tookOver: true });
   });
 }

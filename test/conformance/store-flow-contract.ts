@@ -465,7 +465,7 @@ function phaseTests(make: () => Promise<Rig>): void {
     expect(folded.counters).toEqual(before?.counters);
     expect(await store.checkpoint(lead)).toEqual(folded);
     const other = await again();
-    expect(await other.job(lead.jobId)).toEqual(folded);
+    expect({ ...(await other.job(lead.jobId)), news: [] }).toEqual(folded);
     await play(other, lead.jobId);
     expect(await endOf(other, lead.jobId)).toMatchObject({ "entries:verified": 2, deleted: 3 });
   });

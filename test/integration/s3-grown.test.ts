@@ -71,6 +71,7 @@ function assignmentOf(kind: ChunkKind, stage: Stage, items: readonly Item[]): As
     attempt: 0,
     withheldBy: 0,
     ranges: null,
+    wait: { ms: 0, tookOver: false },
   };
   const work = { jobId: "job-1", chunkId: 1, kind, items, staging: null };
   return { task, items, work, skip: new Set(), onProgress: () => undefined, signal: never };

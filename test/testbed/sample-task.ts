@@ -16,4 +16,5 @@ export const sampleTask: Task = {
   attempt: 0,
   withheldBy: 0,
   ranges: null,
+  wait: { ms: 0, tookOver: false },
 };

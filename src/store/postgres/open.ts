@@ -124,6 +124,10 @@ function postgresEngine(db: AnyKysely, where: string, ownNow: (() => Instant) | 
     write: (work) => run("", work),
     writeSoon: (work) => run("; set local synchronous_commit = off", work),
     read: (work) => run("isolation level repeatable read read only", work),
+    size: async (tx) => {
+      const { rows } = await sql<{ bytes: number }>`select pg_database_size(current_database()) as bytes`.execute(tx);
+      return rows[0]?.bytes ?? 0;
+    },
     [Symbol.asyncDispose]: () => db.destroy(),
   };
 }

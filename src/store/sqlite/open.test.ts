@@ -54,7 +54,7 @@ describe("opening the embedded store", () => {
        drop table tokens; drop table audit; drop table submissions; drop table gates; drop table signers; drop index chunks_failed;
        drop index verdicts_bad; drop index attempts_bad; drop index exceptions_chunk;
        drop index chunks_claim; alter table chunks drop column leased_at; alter table chunks drop column queued_at;
-       alter table jobs drop column open_rows; alter table inbox drop column open_rows;
+       alter table jobs drop column open_rows; alter table inbox drop column open_rows; alter table inbox drop column news;
        create index chunks_claim on chunks (job_id, phase, rank, slice_offset, id) where state = 'pending';
        create index chunks_open on chunks (job_id, phase) where stage <> 'done';
        create unique index attempts_lease on attempts (chunk_id, epoch);

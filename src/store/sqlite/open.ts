@@ -139,6 +139,11 @@ function sqliteEngine(db: AnyKysely, path: string, clock: Clock): Engine {
         }
       }),
     read: (work) => run(db, "read only", work),
+    size: async (tx) => {
+      const { rows } = await sql<{ bytes: number }>`select page_count * page_size as bytes
+        from pragma_page_count(), pragma_page_size()`.execute(tx);
+      return rows[0]?.bytes ?? 0;
+    },
     [Symbol.asyncDispose]: () => db.destroy(),
   };
 }
