@@ -3,7 +3,7 @@
  * install itself it names with the command that does.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   executables,
@@ -21,10 +21,16 @@ import {
 /** The operator has to run a command of the system first. */
 class Missing extends Error {}
 
-function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): boolean {
+interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+function run(command: string, args: readonly string[], { env = {}, cwd }: Surroundings = {}): boolean {
   const result = spawnSync(command, args, {
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, ...env },
+    cwd,
   });
   return result.error === undefined && result.status === 0;
 }
@@ -64,15 +70,32 @@ function installPackage(name: "rclone" | "postgresql"): void {
   if (process.getuid?.() !== 0 || versionLine("apt-get") === null) {
     throw new Missing(`${name} is absent. On Debian: ${command}`);
   }
-  const quiet = { DEBIAN_FRONTEND: "noninteractive" };
+  const quiet = { env: { DEBIAN_FRONTEND: "noninteractive" } };
   const flags = ["install", "-y", "--no-install-recommends", name];
   if (run("apt-get", flags, quiet)) return;
   if (!run("apt-get", ["update"], quiet) || !run("apt-get", flags, quiet)) throw new Error(`${command} failed`);
 }
 
+/** Only unpacked: to install the package would start a server on this machine. */
+function unpackPrometheus(): void {
+  if (versionLine("apt-get") === null || versionLine("dpkg") === null)
+    throw new Missing("promtool is unpacked from Debian's package prometheus, and this is not Debian");
+  const root = join(testbedRoot, "prometheus");
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
+  const download = (): boolean => run("apt-get", ["download", "--quiet", "prometheus"], { cwd: root });
+  if (!download() && !(run("apt-get", ["update", "--quiet"]) && download()))
+    throw new Error("apt-get download prometheus failed");
+  for (const file of readdirSync(root)) {
+    if (!run("dpkg", ["--extract", join(root, file), root])) throw new Error(`dpkg --extract ${file} failed`);
+    rmSync(join(root, file));
+  }
+}
+
 const installers = {
   rclone: () => installPackage("rclone"),
   postgresql: () => installPackage("postgresql"),
+  promtool: unpackPrometheus,
   moto: installMoto,
   s3s: installS3s,
 } as const satisfies Partial<Record<ToolName, () => void>>;
@@ -94,6 +117,8 @@ function ensure(tool: Installed): string | null {
 }
 
 mkdirSync(testbedRoot, { recursive: true });
-const problems = (["rclone", "postgresql", "moto", "s3s"] as const).map(ensure).filter((problem) => problem !== null);
+const problems = (["rclone", "postgresql", "promtool", "moto", "s3s"] as const)
+  .map(ensure)
+  .filter((problem) => problem !== null);
 for (const problem of problems) console.error(`testbed: ${problem}`);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -29,6 +29,7 @@ export const executables = {
   s3s: join(testbedRoot, "s3s", "bin", "s3s-fs"),
   moto: join(testbedRoot, "moto", "bin", "moto_server"),
   rclone: "rclone",
+  promtool: join(testbedRoot, "prometheus", "usr", "bin", "promtool"),
 } as const satisfies Partial<Record<ToolName, string>>;
 
 /** Written last by the installation, hence present only when it ended well. */
@@ -38,6 +39,7 @@ const installCommands = {
   s3s: "npm run testbed",
   moto: "npm run testbed",
   rclone: "apt-get install -y rclone",
+  promtool: "npm run testbed",
   // Debian's package also makes the user that runs servers for root.
   postgresql: "apt-get install -y postgresql",
   // npm leaves an optional package out, without a word, where it cannot be compiled.
@@ -63,6 +65,8 @@ export function isInstalled(tool: ToolName): boolean {
       );
     case "rclone":
       return versionLine(executables.rclone, ["version"]) !== null;
+    case "promtool":
+      return existsSync(executables.promtool) && versionLine(executables.promtool) !== null;
     case "postgresql":
       return postgresPrograms() !== null;
     case "fs-xattr":
