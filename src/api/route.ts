@@ -28,6 +28,8 @@ export interface ApiParts {
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly version: string;
+  /** This process's numbers in the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
 }
 
 /** What operations work with. */
@@ -93,9 +95,9 @@ interface Words {
   readonly role: Role | null;
   /** Takes an Idempotency-Key. */
   readonly isKeyed?: boolean;
-  readonly media?: "application/json" | "text/html" | "text/event-stream";
   /** The answer writes itself, as one of these media types. */
   readonly written?: readonly string[];
+  readonly media?: "application/json" | "text/html" | "text/event-stream" | "text/plain";
   /** What each status of success says. */
   readonly statuses: Readonly<Record<number, string>>;
 }

@@ -12,7 +12,8 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { GodwitError } from "../base/errors.ts";
+import { type ErrorCode, GodwitError } from "../base/errors.ts";
+import type { JobId } from "../model/chunk.ts";
 import { type AllowLists, canonicalLists } from "./allow-list.ts";
 import { Dispatcher } from "./dispatch.ts";
 import { MapCache } from "./map-cache.ts";
@@ -37,10 +38,27 @@ export interface ListenOptions extends ApiParts {
   /** `open`: no token is asked for. Only on this machine's own addresses. */
   readonly auth: "tokens" | "open";
   readonly allowLists: AllowLists;
+  /** `metrics`: nothing else is answered. `all` when absent. */
+  readonly offers?: "all" | "metrics";
   /** A job was cancelled and nobody leads it: what it has staged may be removed. */
   readonly onCancelled?: (jobId: string) => void;
   /** A defect, or a store that is down: for the log. The client was told the request's id. */
   readonly onError?: (error: unknown, requestId: string) => void;
+  /** Each request, once it was answered. */
+  readonly onAnswered?: (request: AnsweredRequest) => void;
+}
+
+export interface AnsweredRequest {
+  readonly requestId: string;
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
+  readonly status: number;
+  readonly ms: number;
+  /** Null of a success. */
+  readonly code: ErrorCode | null;
+  /** Of the job that the answer is about; null where it is about none. */
+  readonly jobId: JobId | null;
 }
 
 export interface ApiServer extends AsyncDisposable {
@@ -60,6 +78,7 @@ const requestIdBytes = 8;
 const streamsMax = 200;
 /** Each reads all of a job from the store. */
 const reportsMax = 4;
+const pathShownMax = 200;
 
 /** @throws listen_refused, usage (of an allow-list) */
 export async function listen(options: ListenOptions): Promise<ApiServer> {
@@ -77,7 +96,7 @@ export async function listen(options: ListenOptions): Promise<ApiServer> {
   return { address: `${tls === null ? "http" : "https"}://${shown}:${taken}`, close, [Symbol.asyncDispose]: close };
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
@@ -114,6 +133,13 @@ function readPem(file: string): Buffer {
   }
 }
 
+interface Served {
+  readonly incoming: IncomingMessage;
+  readonly requestId: string;
+  /** Monotonic. */
+  readonly began: number;
+}
+
 class Serving {
   readonly #options: ListenOptions;
   readonly #server: Server;
@@ -124,7 +150,7 @@ class Serving {
   constructor(options: ListenOptions, server: Server) {
     this.#options = options;
     this.#server = server;
-    const { routes } = apiRoutes(options.version);
+    const { routes } = apiRoutes(options.version, options.offers);
     this.#dispatcher = new Dispatcher({ api: apiOf(options), routes, auth: options.auth });
     server.on("request", (incoming, outgoing) => {
       const served = this.#serve(incoming, outgoing).catch((error: unknown) => {
@@ -154,6 +180,7 @@ class Serving {
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const requestId = Buffer.from(this.#options.randomBytes(requestIdBytes)).toString("hex");
+    const began = this.#options.clock.monotonicMs();
     const gone = new AbortController();
     outgoing.once("close", () => gone.abort());
     outgoing.setHeader("x-request-id", requestId);
@@ -162,18 +189,28 @@ class Serving {
       const signal = AbortSignal.any([gone.signal, this.#ending.signal]);
       const answer = await this.#dispatcher.answer({ incoming, requestId, signal });
       await writeAnswer(outgoing, answer);
+      const { job_id: jobId = null } = (answer.body ?? {}) as { readonly job_id?: JobId };
+      this.#tell({ incoming, requestId, began }, { status: answer.status, code: null, jobId });
     } catch (error) {
       // Whoever has gone before the request was whole hears nothing, and nothing has failed here.
       if (incoming.destroyed && !incoming.complete) return;
       const problem = problemAnswer(error, requestId);
       if (problem.status >= 500) this.#options.onError?.(error, requestId);
       await writeProblem(outgoing, problem);
+      this.#tell({ incoming, requestId, began }, { status: problem.status, code: problem.body.code, jobId: null });
     }
+  }
+
+  #tell({ incoming, requestId, began }: Served, end: Pick<AnsweredRequest, "status" | "code" | "jobId">): void {
+    const { clock, onAnswered } = this.#options;
+    const [path = ""] = (incoming.url ?? "").split("?");
+    const method = incoming.method ?? "";
+    onAnswered?.({ requestId, method, path: path.slice(0, pathShownMax), ms: clock.monotonicMs() - began, ...end });
   }
 }
 
 function apiOf(options: ListenOptions): Api {
-  const { store, access, overview, budget, signers, signingKey, clock, randomBytes, version } = options;
+  const { store, access, overview, budget, signers, signingKey, clock, randomBytes, version, metrics } = options;
   return {
     store,
     access,
@@ -184,6 +221,7 @@ function apiOf(options: ListenOptions): Api {
     clock,
     randomBytes,
     version,
+    metrics,
     allowLists: canonicalLists(options.allowLists),
     progress: new ProgressLog(),
     maps: new MapCache(overview, clock),

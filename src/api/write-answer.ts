@@ -6,13 +6,19 @@ import type { Streamed, Written } from "./route.ts";
 
 const always = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
+const types = {
+  "application/json": "application/json",
+  "text/html": "text/html; charset=utf-8",
+  // The text format of Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats/
+  "text/plain": "text/plain; version=0.0.4; charset=utf-8",
+} as const;
+
 export async function writeAnswer(outgoing: ServerResponse, { route, status, headers, body }: Answered): Promise<void> {
   if (route.written !== undefined) return writeItself(outgoing, status, body as Written);
   const media = route.media ?? "application/json";
   if (media === "text/event-stream") return writeStream(outgoing, status, body as Streamed);
   const text = media === "application/json" ? JSON.stringify(body) : String(body);
-  const type = media === "text/html" ? "text/html; charset=utf-8" : media;
-  await writeText(outgoing, status, { ...headers, "content-type": type }, text);
+  await writeText(outgoing, status, { ...headers, "content-type": types[media] }, text);
 }
 
 /** Where the answer has begun already, it is cut off: half of it must not look whole. */

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { GodwitError } from "../base/errors.ts";
 import { generalOptions, option, repeatedOption } from "./job-options.ts";
 
-export const storeOption = option(
+const storeOption = option(
   "--store <url>",
   "postgres://user@host:port/database (default: GODWIT_STORE); a password belongs into PGPASSWORD or ~/.pgpass",
   z.string().nullable().default(null),
@@ -24,11 +24,16 @@ export function storeUrl(typed: string | null): string | null {
   });
 }
 
-export const lanesOption = option(
+const lanesOption = option(
   "--lanes <n>",
   "tasks that it works on side by side (default: by the machine's cores)",
   z.coerce.number().int().min(1).max(256).nullable().default(null),
 );
+
+const tlsOptions = {
+  tlsCert: option("--tls-cert <file>", "a certificate with its chain, in PEM", z.string().nullable().default(null)),
+  tlsKey: option("--tls-key <file>", "its key, in PEM", z.string().nullable().default(null)),
+} as const;
 
 export const apiOptions = {
   listen: option(
@@ -36,13 +41,12 @@ export const apiOptions = {
     "where the API listens; beyond this machine only with TLS (default: 127.0.0.1:7340)",
     z.string().default("127.0.0.1:7340"),
   ),
-  tlsCert: option("--tls-cert <file>", "a certificate with its chain, in PEM", z.string().nullable().default(null)),
-  tlsKey: option("--tls-key <file>", "its key, in PEM", z.string().nullable().default(null)),
   signingKey: option(
     "--signing-key <file>",
     "signs reports: a private Ed25519 key in PEM, which several servers may share (default: one of its own in the state directory)",
     z.string().nullable().default(null),
   ),
+  ...tlsOptions,
   withoutTokens: option(
     "--without-tokens",
     "ask for no token: whoever reaches this machine's own address is an admin",
@@ -57,3 +61,14 @@ export const apiOptions = {
 } as const;
 
 export const serveOptions = { store: storeOption, ...apiOptions, lanes: lanesOption, state: generalOptions.state };
+
+export const workerOptions = {
+  store: storeOption,
+  lanes: lanesOption,
+  metricsListen: option(
+    "--metrics-listen <host:port>",
+    "answer GET /metrics there: to anybody on this machine's own addresses, elsewhere by TLS to a viewer's token",
+    z.string().nullable().default(null),
+  ),
+  ...tlsOptions,
+};

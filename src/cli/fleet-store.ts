@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { systemClock } from "../platform/clock.ts";
 import { jobIds } from "../store/job-id.ts";
-import { openPostgresState } from "../store/postgres/open.ts";
+import { openPostgresState, type PostgresStoreOptions } from "../store/postgres/open.ts";
 import { openSqliteState } from "../store/sqlite/open.ts";
 import type { State } from "../store/state.ts";
 import { madeStateDirectory, ownerIsAlive } from "./state.ts";
@@ -10,8 +10,10 @@ import type { Surroundings } from "./surroundings.ts";
 
 type Wrap = Pick<Surroundings, "wrapStore">;
 
-export async function openFleetState(url: string, connectionsMax: number, wrap: Wrap): Promise<State> {
-  return wrapped(await openPostgresState({ url, connectionsMax, newJobId: jobIds(Math.random) }), wrap);
+type FleetStateOptions = Pick<PostgresStoreOptions, "url" | "connectionsMax" | "onConnection">;
+
+export async function openFleetState(options: FleetStateOptions, wrap: Wrap): Promise<State> {
+  return wrapped(await openPostgresState({ ...options, newJobId: jobIds(Math.random) }), wrap);
 }
 
 /** Of its own, beside the state of the commands that run jobs themselves: those are not to be led twice. */

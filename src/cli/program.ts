@@ -1,7 +1,5 @@
 /** Every command of the program. The reference in docs/ is made from what this returns. */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { z } from "zod";
 import { addControlCommands } from "./commands/control.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
@@ -12,6 +10,7 @@ import { addSweepCommand } from "./commands/sweep.ts";
 import { addTransferCommand } from "./commands/transfer.ts";
 import { addWorkerCommand } from "./commands/worker.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { version } from "./version.ts";
 
 const exitCodes = `
 Exit codes: 0 complete and proven; 1 finished with exceptions, or a difference was found; 2 usage or configuration;
@@ -41,10 +40,4 @@ export function buildProgram(surroundings: Surroundings): Command {
   addServeCommand(program, surroundings, version());
   addWorkerCommand(program, surroundings, version());
   return program;
-}
-
-/** Beside `src` as beside `dist`. */
-function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return z.looseObject({ version: z.string() }).parse(JSON.parse(text)).version;
 }

@@ -1,12 +1,13 @@
 /**
- * docs/reference/cli.md and json.md, made from the commands and the shapes themselves. `npm run docs` writes them; a
- * test in test/repository holds the pages equal to the code.
+ * docs/reference/cli.md, json.md and metrics.md, made from the commands, the shapes and the metrics themselves. `npm run
+ * docs` writes them; a test in test/repository holds the pages equal to the code.
  */
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { z } from "zod";
 import { examplesOf } from "./command.ts";
 import { shapes } from "./json-shapes.ts";
+import { metricsPage } from "./metrics-reference.ts";
 import { buildProgram } from "./program.ts";
 import { processSurroundings } from "./surroundings.ts";
 
@@ -18,6 +19,7 @@ export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/reference/cli.md", cliPage(program)],
     ["docs/reference/json.md", jsonPage()],
+    ["docs/reference/metrics.md", metricsPage(madeBy)],
   ]);
 }
 

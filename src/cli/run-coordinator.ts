@@ -15,6 +15,7 @@ import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import type { Log } from "../platform/log.ts";
 import type { BudgetStore } from "../ports/budget.ts";
 import type { Hints } from "../ports/hints.ts";
+import type { Instruments } from "../ports/instruments.ts";
 import type { Store } from "../ports/store.ts";
 import { discardLogged } from "./discard-logged.ts";
 import { mayHaveLeft } from "./discard.ts";
@@ -26,11 +27,12 @@ export interface RunCoordinatorOptions {
   readonly budget: BudgetStore;
   readonly hints: Hints;
   readonly log: Log;
+  readonly instruments: Pick<Instruments, "resigned">;
   readonly signal: AbortSignal;
 }
 
 export async function runCoordinator(options: RunCoordinatorOptions): Promise<void> {
-  const { store: plainStore, budget, log, signal } = options;
+  const { store: plainStore, budget, log, instruments, signal } = options;
   const store = retryStore(plainStore, systemClock);
   const end = async (job: Job): Promise<void> => {
     log.info("job ended", { job_id: job.id, status: job.status });
@@ -57,7 +59,10 @@ export async function runCoordinator(options: RunCoordinatorOptions): Promise<vo
     openPlaces: (job, meter) => openLimited(keeper, job, meter),
     onLead: (job) => log.info("leads a job", { job_id: job.id }),
     onEnd: end,
-    onFailure: (jobId, error) => log.warn("a job cannot be led now", { job_id: jobId, error: error.toJSON() }),
+    onFailure: (jobId, error) => {
+      instruments.resigned(jobId);
+      log.warn("a job cannot be led now", { ...(jobId !== "" && { job_id: jobId }), error: error.toJSON() });
+    },
     signal,
   });
   await throttling;

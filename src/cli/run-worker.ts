@@ -5,9 +5,10 @@ import { keepListening } from "../decorators/keep-listening.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { ThreadLane } from "../lane/thread-lane.ts";
 import { systemClock } from "../platform/clock.ts";
-import type { Log } from "../platform/log.ts";
+import { type Log, taskFields } from "../platform/log.ts";
 import type { BudgetStore } from "../ports/budget.ts";
 import type { Hints } from "../ports/hints.ts";
+import type { Instruments } from "../ports/instruments.ts";
 import type { Store } from "../ports/store.ts";
 import { BudgetKeeper } from "../worker/budget-keeper.ts";
 import { LanePool } from "../worker/lane-pool.ts";
@@ -27,12 +28,14 @@ export interface RunWorkerOptions {
   readonly lanes: number;
   readonly version: string;
   readonly log: Log;
+  /** Null where nobody asks for this process's numbers. */
+  readonly instruments: Instruments | null;
   readonly signal: AbortSignal;
 }
 
 /** Until the signal aborts; then what runs is released, with what it has confirmed. @throws clock_wrong */
 export async function runWorker(options: RunWorkerOptions): Promise<void> {
-  const { lanes, log, signal } = options;
+  const { lanes, log, instruments, signal } = options;
   const store = retryStore(options.store, systemClock);
   const id = processOwner();
   const beats = new Beats({ ...options, store, id });
@@ -59,15 +62,19 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
     holdBudget: ({ job, ...crew }) => {
       const { gate, remove } = gates.add(job.id);
       const held = keeper.hold({ jobId: job.id, gate, ...crew });
-      return { release: () => held.release().finally(remove) };
+      const reads = instruments?.reads(job.id, gate.latency);
+      const release = (): Promise<void> => held.release().finally(remove);
+      return { release: () => release().finally(() => reads?.release()) };
     },
-    onTrouble: (jobId, error) => {
+    onTrouble: (jobId, error, task) => {
       beats.failure = `${error.code}: ${error.what}`;
-      log.warn("a task or a job cannot go on here", { job_id: jobId, error: error.toJSON() });
+      const what = task === null ? "a job cannot go on here" : "a task ended badly";
+      log.warn(what, { ...(jobId !== "" && { job_id: jobId }), ...taskFields(task), error: error.toJSON() });
     },
     onChange: (jobId, count) => log.info("lanes work on a job", { job_id: jobId, lanes: count }),
     signal,
   });
+  instruments?.lanes(lanes, () => pool.lanesAssigned());
   // Leases are renewed until the last task has recorded what it had.
   const done = new AbortController();
   const keeping = [leases.beat(done.signal), beats.run(done.signal)];

@@ -6,6 +6,7 @@ import { Bell } from "../base/bell.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import type { JobId } from "../model/chunk.ts";
 import { isActive, type Job, type Priority } from "../model/job.ts";
+import type { Task } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Hints } from "../ports/hints.ts";
 import type { Lane } from "../ports/lane.ts";
@@ -32,8 +33,8 @@ export interface LanePoolOptions {
   readonly openLane: (job: Job, index: number) => OpenLane;
   /** A job is worked on here from now on: its lanes read under a share of its source until it is given back. */
   readonly holdBudget: (crew: BudgetedCrew) => { readonly release: () => Promise<void> };
-  /** A job cannot be worked on here, or one of its tasks failed. */
-  readonly onTrouble: (jobId: JobId, error: GodwitError) => void;
+  /** A job cannot be worked on here (no task; no job, where the Store does not answer), or one of its tasks failed. */
+  readonly onTrouble: (jobId: JobId, error: GodwitError, task: Task | null) => void;
   readonly onChange: (jobId: JobId, lanes: number) => void;
   readonly hints: Hints;
   readonly signal: AbortSignal;
@@ -98,6 +99,11 @@ export class LanePool {
     this.#freeIndexes = Array.from({ length: options.lanes }, (_, index) => options.lanes - index);
   }
 
+  /** Lanes that belong to a job, also those that are still to end. */
+  lanesAssigned(): number {
+    return this.#options.lanes - this.#freeIndexes.length;
+  }
+
   /** Until the signal aborts; then all tasks are released with what they have confirmed. */
   async run(): Promise<void> {
     const { store, clock, hints, signal, onTrouble } = this.#options;
@@ -113,7 +119,7 @@ export class LanePool {
         await this.#look(await store.openJobs());
       } catch (error) {
         // The Store does not answer. Leases are watched by their keeper; what was claimed goes on.
-        onTrouble("", toGodwitError(error));
+        onTrouble("", toGodwitError(error), null);
       }
       await news.waitAtMost((until) => clock.sleep(lookMs, until), heard, signal);
     }
@@ -216,7 +222,7 @@ export class LanePool {
       leave: member.leave.signal,
       signal: stop.signal,
       onFatal: (error) => this.#rest(crew, error),
-      onTaskError: (_, error) => onTrouble(job.id, error),
+      onTaskError: (task, error) => onTrouble(job.id, error, task),
       onIdle: () => this.#sayIdle(crew),
     });
   }
@@ -241,11 +247,11 @@ export class LanePool {
     const { clock, onTrouble, store } = this.#options;
     const { id } = crew.job;
     if (crew.stop.signal.aborted) return;
-    onTrouble(id, error);
+    onTrouble(id, error, null);
     this.#resting.set(id, clock.monotonicMs() + restMs);
     this.#dismiss(id, crew);
     if (error.code === "disk_full")
-      void store.object(id, error.toJSON()).catch((second: unknown) => onTrouble(id, toGodwitError(second)));
+      void store.object(id, error.toJSON()).catch((second: unknown) => onTrouble(id, toGodwitError(second), null));
   }
 }
 

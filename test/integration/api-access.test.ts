@@ -139,15 +139,8 @@ const signingKey = (): Promise<never> => Promise.reject(new Error("nobody asks f
 test("beyond this machine a server needs both TLS and tokens", async () => {
   const state = await openState(tempDir("exposed"));
   await using _ = state.store;
-  const common = {
-    ...state,
-    signingKey,
-    clock: systemClock,
-    randomBytes,
-    version: "0",
-    port: 0,
-    allowLists: noLists,
-  } as const;
+  const own = { signingKey, clock: systemClock, randomBytes, version: "0", metrics: async () => "" };
+  const common = { ...state, ...own, port: 0, allowLists: noLists } as const;
   const tls = selfSigned(tempDir("exposed-tls"));
   for (const [host, given, auth] of [
     ["0.0.0.0", null, "tokens"],

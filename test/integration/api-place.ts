@@ -70,6 +70,7 @@ export async function apiPlace(options: ApiPlaceOptions = {}): Promise<ApiPlace>
     clock: systemClock,
     randomBytes,
     version: "0.0.0-test",
+    metrics: async () => "# none\n",
     host: "127.0.0.1",
     port: 0,
     tls: null,

@@ -15,6 +15,10 @@ export interface FleetProcess {
   readonly running: RunningProgram;
   /** The beginning of its lanes' names: `host:pid:`. */
   readonly namePart: string;
+  /** What it has written to its log so far. */
+  log(): string;
+  /** Where it listens, once it has said so. */
+  address(): Promise<string>;
   signal(name: NodeJS.Signals): void;
   /** SIGTERM, and its end. */
   end(): Promise<ProgramEnd>;
@@ -23,8 +27,8 @@ export interface FleetProcess {
 export interface Fleet extends AsyncDisposable {
   readonly url: string;
   readonly store: Store;
-  worker(lanes: number, url?: string): FleetProcess;
-  coordinator(url?: string): FleetProcess;
+  worker(lanes: number, url?: string, more?: readonly string[]): FleetProcess;
+  coordinator(url?: string, more?: readonly string[]): FleetProcess;
   submit(source: string, target: string, options?: SubmitOptions): Promise<Job>;
   /** Waits until the job has this status. @throws after `timeoutMs`, with what the processes said */
   until(job: Job, status: Job["status"], timeoutMs?: number): Promise<Job>;
@@ -49,8 +53,19 @@ export async function openFleet(url: string, env: Readonly<Record<string, string
   const start = (args: readonly string[]): FleetProcess => {
     const running = startGodwit(args, { state: tempDir("state"), env });
     const pid = running.child.pid ?? 0;
+    let log = "";
+    running.child.stderr?.on("data", (text: string) => (log += text));
+    const addressIn = (): string | undefined => /"address":"([^"]+)"/.exec(log)?.[1];
     const started: FleetProcess = {
       pid,
+      log: () => log,
+      address: async () => {
+        await until(
+          () => addressIn() !== undefined,
+          () => `it does not listen: ${log}`,
+        );
+        return addressIn() ?? "";
+      },
       running,
       namePart: `:${pid}:`,
       signal: (name) => void running.child.kill(name),
@@ -70,8 +85,10 @@ export async function openFleet(url: string, env: Readonly<Record<string, string
   return {
     url,
     store,
-    worker: (lanes, through = url) => start(["worker", "--store", through, "--lanes", String(lanes)]),
-    coordinator: (through = url) => start(["serve", "--store", through, "--listen", "127.0.0.1:0", "--without-tokens"]),
+    worker: (lanes, through = url, more = []) =>
+      start(["worker", "--store", through, "--lanes", String(lanes), ...more]),
+    coordinator: (through = url, more = ["--without-tokens"]) =>
+      start(["serve", "--store", through, "--listen", "127.0.0.1:0", ...more]),
     submit: (source, target, { typed = {}, terms } = {}) => store.createJob(specOf(source, target, typed), terms),
     until: async ({ id }, status, timeoutMs = 60_000) => {
       let job: Job | null = null;

@@ -7,7 +7,7 @@ import { auditRoute, workersRoute } from "./fleet.ts";
 import { listRoute, statusRoute } from "./migrations.ts";
 import { exceptionsRoute, reportRoute } from "./proof.ts";
 import { keysRoute, signedReportRoute } from "./signed-report.ts";
-import { documentRoutes, healthRoute, serverRoute } from "./server.ts";
+import { documentRoutes, healthRoute, metricsRoute, serverRoute } from "./server.ts";
 import { budgetRoute, putSourceRoute, removeSourceRoute, sourceRoute, sourcesRoute } from "./sources.ts";
 import { submitRoute } from "./submit.ts";
 import { makeTokenRoute, revokeTokenRoute, tokensRoute } from "./tokens.ts";
@@ -42,6 +42,7 @@ const operations: readonly Route[] = [
   revokeTokenRoute,
   serverRoute,
   healthRoute,
+  metricsRoute,
 ];
 
 export interface ApiRoutes {
@@ -49,8 +50,9 @@ export interface ApiRoutes {
   readonly document: OpenApiDocument;
 }
 
-export function apiRoutes(version: string): ApiRoutes {
-  const routes = [...operations, ...documentRoutes(() => document)];
+/** @param offers `metrics`: nothing but what a monitoring system asks of a process */
+export function apiRoutes(version: string, offers: "all" | "metrics" = "all"): ApiRoutes {
+  const routes = offers === "metrics" ? [metricsRoute] : [...operations, ...documentRoutes(() => document)];
   const document = openApiDocument(routes, version);
   return { routes, document };
 }

@@ -46,6 +46,19 @@ export const serverRoute = route({
     Promise.resolve({ body: { version: api.version, api_version: apiVersion, role: caller.role } }),
 });
 
+export const metricsRoute = route({
+  ...words,
+  id: "getMetrics",
+  path: "/metrics",
+  summary: "This server's numbers, and the fleet's, for Prometheus",
+  description: "In the text format of Prometheus. What is told of the fleet is looked up at most every 5 s.",
+  role: "viewer",
+  media: "text/plain",
+  statuses: { 200: "All metrics." },
+  answer: z.string(),
+  handle: async ({ api }) => ({ body: await api.metrics() }),
+});
+
 export function documentRoutes(document: () => OpenApiDocument): readonly Route[] {
   return [
     route({

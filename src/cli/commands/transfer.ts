@@ -8,6 +8,7 @@ import { toGodwitError } from "../../base/errors.ts";
 import type { Job, JobSpec } from "../../model/job.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { traced } from "../tracing.ts";
 import { answer } from "../answer.ts";
 import { addCommand, type Example } from "../command.ts";
 import { discardStaged, mayHaveLeft } from "../discard.ts";
@@ -172,8 +173,9 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
     limitBytesPerSecond: values.limit,
   });
   using interrupt = surroundings.onInterrupt();
+  await using traces = await traced(store, (message) => void stderr.write(`godwit: ${visible(message)}\n`));
   const end = await runJob({
-    store,
+    store: traces.store,
     job,
     lanes: values.workers,
     limitBytesPerSecond: values.limit,

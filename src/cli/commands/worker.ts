@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { GodwitError } from "../../base/errors.ts";
 import { addCommand } from "../command.ts";
-import { lanesOption, storeOption, storeUrl } from "../fleet-options.ts";
+import { storeUrl, workerOptions } from "../fleet-options.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export function addWorkerCommand(program: Command, surroundings: Surroundings, version: string): void {
@@ -14,13 +14,16 @@ export function addWorkerCommand(program: Command, surroundings: Surroundings, v
       description:
         "Works on whatever jobs are open in the fleet's store, until it is told to end. Any number of workers, on any machines that see the sources and targets under the same names. It keeps nothing: SIGTERM releases what it holds, with what is confirmed; after a crash others take it up within 60 s.",
       arguments: [],
-      options: { store: storeOption, lanes: lanesOption },
-      examples: [{ line: "godwit worker --store postgres://godwit@db/godwit" }, { line: "godwit worker --lanes 8" }],
+      options: workerOptions,
+      examples: [
+        { line: "godwit worker --store postgres://godwit@db/godwit" },
+        { line: "godwit worker --lanes 8 --metrics-listen 127.0.0.1:9464", says: "its metrics for Prometheus" },
+      ],
       run: async (_, values) => {
         const url = storeUrl(values.store);
         if (url === null) throw storeMissing();
         const { joinFleet } = await import("../join-fleet.ts");
-        await joinFleet({ url, lanes: values.lanes, version, surroundings });
+        await joinFleet({ url, values, version, surroundings });
         return 0;
       },
     },

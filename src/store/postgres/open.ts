@@ -25,6 +25,8 @@ export interface PostgresStoreOptions {
   readonly isAlive?: (owner: string) => boolean;
   /** The Store's time, where it is not to be the server's: tests bring their own. */
   readonly now?: () => Instant;
+  /** A connection came about, or broke. Those that were idle for long are closed without a word. */
+  readonly onConnection?: (what: "opened" | "lost") => void;
 }
 
 const types: EngineTypes = {
@@ -53,15 +55,16 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
 /** The Store and what else is kept beside it, over one pool of connections: it ends with the Store. @throws as above */
 export async function openPostgresState(options: PostgresStoreOptions): Promise<State> {
-  const { url, newJobId, isAlive, now } = options;
+  const { url, newJobId, isAlive, now, onConnection } = options;
   const where = placeOf(url);
   await migrateSchema(url, where);
-  const db = connect(url, {
+  const limits = {
     max: options.connectionsMax,
     statement_timeout: statementTimeoutMs,
     idle_in_transaction_session_timeout: statementTimeoutMs,
     query_timeout: answerTimeoutMs,
-  });
+  };
+  const db = connect(url, limits, onConnection);
   const engine = postgresEngine(db, where, now ?? null);
   return stateOn({ engine, newJobId, isAlive: isAlive ?? (() => true), hints: new PostgresHints(db, url) });
 }
@@ -79,7 +82,11 @@ async function migrateSchema(url: string, where: string): Promise<void> {
   }
 }
 
-function connect(url: string, more: pg.PoolConfig): Kysely<Database> {
+function connect(
+  url: string,
+  more: pg.PoolConfig,
+  onConnection: PostgresStoreOptions["onConnection"] = () => undefined,
+): Kysely<Database> {
   const pool = new pg.Pool({
     connectionString: url,
     pipeline: true,
@@ -91,7 +98,12 @@ function connect(url: string, more: pg.PoolConfig): Kysely<Database> {
     ...more,
   });
   // An idle connection that ends is replaced when the next one is asked for.
-  pool.on("error", () => undefined);
+  pool.on("error", () => onConnection("lost"));
+  pool.on("connect", () => onConnection("opened"));
+  pool.on("release", (error: unknown) => {
+    // Whoever used it has seen it break.
+    if (error instanceof Error) onConnection("lost");
+  });
   return new Kysely<Database>({ dialect: postgresDialect(pool) });
 }
 

@@ -1,0 +1,177 @@
+/** The Store and the budget with their calls counted and timed: what a process does can be read off what it asks of them. */
+import { toGodwitError } from "../base/errors.ts";
+import type { Lease, WorkerId } from "../model/chunk.ts";
+import type { Counters } from "../model/job.ts";
+import type { Task } from "../model/task.ts";
+import type { BudgetStore } from "../ports/budget.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { EndingReason, Instruments } from "../ports/instruments.ts";
+import type { Lead, Store } from "../ports/store.ts";
+import { HeldLeases } from "./held-leases.ts";
+import { watchStore } from "./store-calls.ts";
+
+interface Running {
+  readonly task: Task;
+  readonly sinceMs: number;
+}
+
+export function meteredStore(store: Store, instruments: Instruments, clock: Clock): Store {
+  const tasks = new RunningTasks(instruments, clock);
+  const timed = timedCalls(instruments, clock);
+  return watchStore(
+    store,
+    {
+      claim: async ([, worker], call) => {
+        tasks.claims(worker);
+        const claimed = await call();
+        for (const task of claimed) tasks.begin(task);
+        return claimed;
+      },
+      confirm: async ([lease, , cost], call) => {
+        await tasks.fencedOr(lease, call);
+        tasks.moved(lease, cost);
+      },
+      finish: async ([lease, result, cost], call) => {
+        await tasks.fencedOr(lease, call);
+        tasks.moved(lease, cost);
+        if (result.type === "read_back" && result.bad.length > 0) tasks.mismatched(lease);
+        tasks.end(lease, "done");
+      },
+      giveUp: async ([lease, error, cost], call) => {
+        await tasks.fencedOr(lease, call);
+        tasks.moved(lease, cost);
+        tasks.end(lease, error.code);
+      },
+      release: async ([lease, cost], call) => {
+        await tasks.fencedOr(lease, call);
+        tasks.moved(lease, cost);
+        tasks.end(lease, "released");
+      },
+      renew: async ([leases], call) => {
+        const renewed = await call();
+        const held = new Map(renewed.map(({ chunkId, epoch }) => [chunkId, epoch]));
+        for (const lease of leases) if (held.get(lease.chunkId) !== lease.epoch) tasks.end(lease, "lease_lost");
+        return renewed;
+      },
+      beat: async (_, call) => {
+        const storeNow = await call();
+        instruments.heartbeat(clock.now() - storeNow);
+        return storeNow;
+      },
+      lead: async ([jobId], call) => {
+        const lead = await call();
+        instruments.led(jobId);
+        return lead;
+      },
+      renewLead: ([lead], call) => fencedLead(instruments, lead, call),
+      setStatus: ([lead], call) => fencedLead(instruments, lead, call),
+      addPlan: ([lead], call) => fencedLead(instruments, lead, call),
+      count: async ([lead, delta], call) => {
+        await fencedLead(instruments, lead, call);
+        instruments.moved(lead.jobId, delta);
+      },
+      checkpoint: async ([lead], call) => {
+        const job = await fencedLead(instruments, lead, call);
+        instruments.checkpointed(lead.jobId);
+        return job;
+      },
+      resign: async ([lead], call) => {
+        instruments.resigned(lead.jobId);
+        await call();
+      },
+    },
+    timed,
+  );
+}
+
+export function meteredBudget(budget: BudgetStore, instruments: Instruments, clock: Clock): BudgetStore {
+  const timed = timedCalls(instruments, clock);
+  return {
+    putSource: (limits) => timed("putSource", () => budget.putSource(limits)),
+    sources: () => timed("sources", () => budget.sources()),
+    source: (id) => timed("source", () => budget.source(id)),
+    removeSource: (id) => timed("removeSource", () => budget.removeSource(id)),
+    grant: async (request) => {
+      const grant = await timed("grant", () => budget.grant(request));
+      instruments.covered(request.jobId, grant.sourceId);
+      return grant;
+    },
+    release: (worker, jobId) => timed("releaseGrant", () => budget.release(worker, jobId)),
+    grants: (id) => timed("grants", () => budget.grants(id)),
+    throttle: (id, observations) => timed("throttle", () => budget.throttle(id, observations)),
+    history: (id, limit) => timed("history", () => budget.history(id, limit)),
+  };
+}
+
+function timedCalls(
+  instruments: Instruments,
+  clock: Clock,
+): <T>(operation: string, call: () => Promise<T>) => Promise<T> {
+  return async (operation, call) => {
+    const began = clock.monotonicMs();
+    try {
+      const answer = await call();
+      instruments.storeCalled({ operation, ms: clock.monotonicMs() - began, error: null });
+      return answer;
+    } catch (error) {
+      instruments.storeCalled({ operation, ms: clock.monotonicMs() - began, error: toGodwitError(error).code });
+      throw error;
+    }
+  };
+}
+
+async function fencedLead<T>(instruments: Instruments, lead: Lead, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (toGodwitError(error).disposition === "fenced") instruments.resigned(lead.jobId);
+    throw error;
+  }
+}
+
+class RunningTasks {
+  readonly #instruments: Instruments;
+  readonly #clock: Clock;
+  readonly #running = new HeldLeases<Running>();
+
+  constructor(instruments: Instruments, clock: Clock) {
+    this.#instruments = instruments;
+    this.#clock = clock;
+  }
+
+  /** What the lane still holds has run out without a word: it would not ask for more. */
+  claims(worker: WorkerId): void {
+    for (const lease of this.#running.of(worker)) this.end(lease, "lease_lost");
+  }
+
+  begin(task: Task): void {
+    this.#running.add(task.lease, { task, sinceMs: this.#clock.monotonicMs() });
+    this.#instruments.claimed(task);
+  }
+
+  moved(lease: Lease, cost: Counters): void {
+    const running = this.#running.get(lease);
+    if (running !== null) this.#instruments.moved(running.task.jobId, cost);
+  }
+
+  mismatched(lease: Lease): void {
+    const running = this.#running.get(lease);
+    if (running !== null) this.#instruments.mismatched(running.task.stage);
+  }
+
+  end(lease: Lease, reason: EndingReason): void {
+    const running = this.#running.take(lease);
+    if (running === null) return;
+    const ms = this.#clock.monotonicMs() - running.sinceMs;
+    this.#instruments.ended({ stage: running.task.stage, reason, ms });
+  }
+
+  async fencedOr<T>(lease: Lease, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (toGodwitError(error).disposition === "fenced") this.end(lease, "lease_lost");
+      throw error;
+    }
+  }
+}
