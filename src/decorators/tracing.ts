@@ -9,7 +9,7 @@ import type { ChunkId, Instant, JobId, Lease, Stage, WorkerId } from "../model/c
 import type { Task, TaskResult } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store } from "../ports/store.ts";
-import type { ChunkTracer, OpenSpan, TraceRole } from "../ports/tracer.ts";
+import type { ChunkTracer, OpenSpan, SpanAttributes, TraceRole } from "../ports/tracer.ts";
 import { HeldLeases } from "./held-leases.ts";
 import { watchStore } from "./store-calls.ts";
 
@@ -110,45 +110,38 @@ class TracedTasks {
     if (span !== null) this.#running.add(lease, { task, span });
   }
 
+  /** The call that records blocks as durable. */
   async confirm(lease: Lease, blocks: number, call: () => Promise<void>): Promise<void> {
+    await this.#recorded(lease, "confirm", { "godwit.blocks": blocks }, call);
+  }
+
+  /** The call that records the end of a task, and the end of its span. */
+  async end(lease: Lease, say: (span: OpenSpan, at: Instant) => void, call: () => Promise<void>): Promise<void> {
+    await this.#recorded(lease, "record", {}, call);
+    this.#close(lease, say);
+  }
+
+  /** A call that fails is made again, or its lease is lost: that shows in the spans that follow. */
+  async #recorded(lease: Lease, name: string, attributes: SpanAttributes, call: () => Promise<void>): Promise<void> {
     const traced = this.#running.get(lease);
     if (traced === null) return call();
     const { jobId, chunkId, stage } = traced.task;
-    const at = this.#clock.now();
-    const attributes = { "godwit.blocks": blocks };
-    const role = roleOf(stage);
-    const span = this.#tracer.begin({ jobId, chunkId, name: "confirm", role, at, parent: traced.span, attributes });
+    const under = { jobId, chunkId, role: roleOf(stage), parent: traced.span };
+    const span = this.#tracer.begin({ ...under, name, at: this.#clock.now(), attributes });
     try {
       await call();
-    } catch (error) {
-      span?.failed(toGodwitError(error), this.#clock.now());
-      this.#loseIfFenced(lease, error);
-      throw error;
-    } finally {
       span?.end(this.#clock.now());
-    }
-  }
-
-  async end(lease: Lease, say: (span: OpenSpan, at: Instant) => void, call: () => Promise<void>): Promise<void> {
-    try {
-      await call();
     } catch (error) {
-      const { code, what } = toGodwitError(error);
-      this.#running
-        .get(lease)
-        ?.span.event("store_error", this.#clock.now(), { "error.type": code, "error.message": what });
-      this.#loseIfFenced(lease, error);
+      const failure = toGodwitError(error);
+      span?.failed(failure, this.#clock.now());
+      span?.end(this.#clock.now());
+      if (failure.disposition === "fenced") this.lose(lease);
       throw error;
     }
-    this.#close(lease, say);
   }
 
   lose(lease: Lease): void {
     this.#close(lease, (span, at) => span.failed(lost, at));
-  }
-
-  #loseIfFenced(lease: Lease, error: unknown): void {
-    if (toGodwitError(error).disposition === "fenced") this.lose(lease);
   }
 
   #close(lease: Lease, say: (span: OpenSpan, at: Instant) => void): void {

@@ -16,7 +16,7 @@ export interface FleetProcess {
   /** The beginning of its lanes' names: `host:pid:`. */
   readonly namePart: string;
   /** What it has written to its log so far. */
-  log(): string;
+  readonly log: () => string;
   /** Where it listens, once it has said so. */
   address(): Promise<string>;
   signal(name: NodeJS.Signals): void;
