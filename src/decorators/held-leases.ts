@@ -19,9 +19,13 @@ export class HeldLeases<T> {
     return value;
   }
 
-  /** A lane that asks for more has ended what it had. */
-  of(worker: WorkerId): readonly Lease[] {
-    return [...this.#held.values()].filter(({ lease }) => lease.worker === worker).map(({ lease }) => lease);
+  /**
+   * What a lane that asks for more cannot be busy with any more, though nobody was told: it runs one task at a time, and
+   * may still record the end of the one before.
+   */
+  forgottenBy(worker: WorkerId): readonly Lease[] {
+    const own = [...this.#held.values()].filter(({ lease }) => lease.worker === worker);
+    return own.slice(0, -1).map(({ lease }) => lease);
   }
 }
 

@@ -139,9 +139,9 @@ class RunningTasks {
     this.#clock = clock;
   }
 
-  /** What the lane still holds has run out without a word: it would not ask for more. */
+  /** Its lease has run out without a word. */
   claims(worker: WorkerId): void {
-    for (const lease of this.#running.of(worker)) this.end(lease, "lease_lost");
+    for (const lease of this.#running.forgottenBy(worker)) this.end(lease, "lease_lost");
   }
 
   begin(task: Task): void {

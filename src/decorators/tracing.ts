@@ -87,9 +87,9 @@ class TracedTasks {
     this.#clock = clock;
   }
 
-  /** What the lane still holds has run out without a word: it would not ask for more. */
+  /** Its lease has run out without a word. */
   claims(worker: WorkerId): void {
-    for (const lease of this.#running.of(worker)) this.lose(lease);
+    for (const lease of this.#running.forgottenBy(worker)) this.lose(lease);
   }
 
   begin(task: Task): void {

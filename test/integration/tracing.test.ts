@@ -95,7 +95,7 @@ test("failures, mismatches and what is given back show in the spans of their att
 
 test("a lease that is lost ends the span of its task, by whichever way it comes to light", async () => {
   const { store, plain, recorder, clock } = await rig();
-  const { jobId } = await started(store, packs(4));
+  const { jobId } = await started(store, packs(5));
   const renewed = await claimOne(store, jobId, "host:1:1/lane-1");
   const recorded = await claimOne(store, jobId, "host:1:1/lane-2");
   const confirmed = await claimOne(store, jobId, "host:1:1/lane-3");
@@ -107,11 +107,24 @@ test("a lease that is lost ends the span of its task, by whichever way it comes 
   await expect(store.confirm(confirmed.lease, progressOf(confirmed, 1), {})).rejects.toMatchObject({
     code: "lease_lost",
   });
-  // This one heard nothing: it asks for more.
+  // This one heard nothing: it goes on with another, and asks for more.
+  await claimOne(store, jobId, "host:1:1/lane-4");
   await store.claim(jobId, "host:1:1/lane-4", 1, leaseMs);
-  expect(recorder.tasks()).toEqual(Array.from({ length: 4 }, () => ["transfer", "lease_lost", [], true]));
-  const open = recorder.spans.filter(({ endedAt }) => endedAt === null);
-  expect(open).toEqual([]);
+  const ends = recorder.tasks().map(([, failure, , hasEnded]) => [failure, hasEnded]);
+  expect(ends).toEqual([...Array.from({ length: 4 }, () => ["lease_lost", true]), [null, false]]);
+});
+
+test("a lane that begins its next task while the end of the one before is recorded keeps both", async () => {
+  const { store, recorder } = await rig();
+  const { jobId } = await started(store, packs(2));
+  const first = await claimOne(store, jobId);
+  const second = await claimOne(store, jobId);
+  await store.finish(first.lease, successOf(first), {});
+  await store.release(second.lease, {});
+  expect(recorder.tasks()).toEqual([
+    ["transfer", null, ["transferred"], true],
+    ["transfer", null, ["released"], true],
+  ]);
 });
 
 test("whoever takes over says so, and how long the chunk had waited", async () => {
