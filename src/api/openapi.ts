@@ -53,7 +53,7 @@ const tags = [
   { name: "Proof", description: "What is proven, and what failed." },
   { name: "Chunks", description: "The slices of a job, and who worked on them." },
   { name: "Sources", description: "What may be read of each source, and who reads it now." },
-  { name: "Fleet", description: "The workers." },
+  { name: "Fleet", description: "The workers, and numbers for Prometheus." },
   { name: "Access", description: "Tokens and the audit log." },
   { name: "Server", description: "Health, and this document." },
 ];

@@ -13,6 +13,8 @@ import { watchStore } from "./store-calls.ts";
 interface Running {
   readonly task: Task;
   readonly sinceMs: number;
+  /** Its end is on its way: a renewal that finds no lease any more says nothing. */
+  isEnding: boolean;
 }
 
 export function meteredStore(store: Store, instruments: Instruments, clock: Clock): Store {
@@ -27,30 +29,17 @@ export function meteredStore(store: Store, instruments: Instruments, clock: Cloc
         for (const task of claimed) tasks.begin(task);
         return claimed;
       },
-      confirm: async ([lease, , cost], call) => {
-        await tasks.fencedOr(lease, call);
-        tasks.moved(lease, cost);
+      confirm: ([lease, , cost], call) => tasks.confirm(lease, cost, call),
+      finish: ([lease, result, cost], call) => {
+        const hasMismatch = result.type === "read_back" && result.bad.length > 0;
+        return tasks.end({ lease, reason: "done", cost, hasMismatch }, call);
       },
-      finish: async ([lease, result, cost], call) => {
-        await tasks.fencedOr(lease, call);
-        tasks.moved(lease, cost);
-        if (result.type === "read_back" && result.bad.length > 0) tasks.mismatched(lease);
-        tasks.end(lease, "done");
-      },
-      giveUp: async ([lease, error, cost], call) => {
-        await tasks.fencedOr(lease, call);
-        tasks.moved(lease, cost);
-        tasks.end(lease, error.code);
-      },
-      release: async ([lease, cost], call) => {
-        await tasks.fencedOr(lease, call);
-        tasks.moved(lease, cost);
-        tasks.end(lease, "released");
-      },
+      giveUp: ([lease, { code }, cost], call) => tasks.end({ lease, reason: code, cost }, call),
+      release: ([lease, cost], call) => tasks.end({ lease, reason: "released", cost }, call),
       renew: async ([leases], call) => {
         const renewed = await call();
         const held = new Map(renewed.map(({ chunkId, epoch }) => [chunkId, epoch]));
-        for (const lease of leases) if (held.get(lease.chunkId) !== lease.epoch) tasks.end(lease, "lease_lost");
+        for (const lease of leases) if (held.get(lease.chunkId) !== lease.epoch) tasks.notRenewed(lease);
         return renewed;
       },
       beat: async (_, call) => {
@@ -129,6 +118,13 @@ async function fencedLead<T>(instruments: Instruments, lead: Lead, call: () => P
   }
 }
 
+interface TaskEnding {
+  readonly lease: Lease;
+  readonly reason: EndingReason;
+  readonly cost: Counters;
+  readonly hasMismatch?: boolean;
+}
+
 class RunningTasks {
   readonly #instruments: Instruments;
   readonly #clock: Clock;
@@ -141,36 +137,54 @@ class RunningTasks {
 
   /** Its lease has run out without a word. */
   claims(worker: WorkerId): void {
-    for (const lease of this.#running.forgottenBy(worker)) this.end(lease, "lease_lost");
+    for (const lease of this.#running.forgottenBy(worker)) this.#close(lease, "lease_lost");
   }
 
   begin(task: Task): void {
-    this.#running.add(task.lease, { task, sinceMs: this.#clock.monotonicMs() });
+    this.#running.add(task.lease, { task, sinceMs: this.#clock.monotonicMs(), isEnding: false });
     this.#instruments.claimed(task);
   }
 
-  moved(lease: Lease, cost: Counters): void {
+  async confirm(lease: Lease, cost: Counters, call: () => Promise<void>): Promise<void> {
+    await this.#fencedOr(lease, call);
+    this.#moved(lease, cost);
+  }
+
+  async end({ lease, reason, cost, hasMismatch = false }: TaskEnding, call: () => Promise<void>): Promise<void> {
+    const running = this.#running.get(lease);
+    if (running !== null) running.isEnding = true;
+    try {
+      await this.#fencedOr(lease, call);
+    } catch (error) {
+      if (running !== null) running.isEnding = false;
+      throw error;
+    }
+    this.#moved(lease, cost);
+    if (hasMismatch && running !== null) this.#instruments.mismatched(running.task.stage);
+    this.#close(lease, reason);
+  }
+
+  notRenewed(lease: Lease): void {
+    if (this.#running.get(lease)?.isEnding === false) this.#close(lease, "lease_lost");
+  }
+
+  #moved(lease: Lease, cost: Counters): void {
     const running = this.#running.get(lease);
     if (running !== null) this.#instruments.moved(running.task.jobId, cost);
   }
 
-  mismatched(lease: Lease): void {
-    const running = this.#running.get(lease);
-    if (running !== null) this.#instruments.mismatched(running.task.stage);
-  }
-
-  end(lease: Lease, reason: EndingReason): void {
+  #close(lease: Lease, reason: EndingReason): void {
     const running = this.#running.take(lease);
     if (running === null) return;
     const ms = this.#clock.monotonicMs() - running.sinceMs;
     this.#instruments.ended({ stage: running.task.stage, reason, ms });
   }
 
-  async fencedOr<T>(lease: Lease, call: () => Promise<T>): Promise<T> {
+  async #fencedOr<T>(lease: Lease, call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (toGodwitError(error).disposition === "fenced") this.end(lease, "lease_lost");
+      if (toGodwitError(error).disposition === "fenced") this.#close(lease, "lease_lost");
       throw error;
     }
   }

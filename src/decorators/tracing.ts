@@ -16,6 +16,8 @@ import { watchStore } from "./store-calls.ts";
 interface Traced {
   readonly task: Task;
   readonly span: OpenSpan;
+  /** Its end is on its way: a renewal that finds no lease any more says nothing. */
+  isEnding: boolean;
 }
 
 type Failure = Pick<ErrorRecord, "code" | "what">;
@@ -39,7 +41,7 @@ export function tracedStore(store: Store, tracer: ChunkTracer, clock: Clock): St
       renew: async ([leases], call) => {
         const renewed = await call();
         const held = new Map(renewed.map(({ chunkId, epoch }) => [chunkId, epoch]));
-        for (const lease of leases) if (held.get(lease.chunkId) !== lease.epoch) tasks.lose(lease);
+        for (const lease of leases) if (held.get(lease.chunkId) !== lease.epoch) tasks.notRenewed(lease);
         return renewed;
       },
       checkpoint: async ([{ jobId }], call) => {
@@ -107,7 +109,7 @@ class TracedTasks {
     const under = { jobId, chunkId, role, parent: "root", attributes } as const;
     this.#tracer.begin({ ...under, name: "wait", at: now - wait.ms })?.end(now);
     const span = this.#tracer.begin({ ...under, name: stage, at: now });
-    if (span !== null) this.#running.add(lease, { task, span });
+    if (span !== null) this.#running.add(lease, { task, span, isEnding: false });
   }
 
   /** The call that records blocks as durable. */
@@ -117,8 +119,19 @@ class TracedTasks {
 
   /** The call that records the end of a task, and the end of its span. */
   async end(lease: Lease, say: (span: OpenSpan, at: Instant) => void, call: () => Promise<void>): Promise<void> {
-    await this.#recorded(lease, "record", {}, call);
+    const traced = this.#running.get(lease);
+    if (traced !== null) traced.isEnding = true;
+    try {
+      await this.#recorded(lease, "record", {}, call);
+    } catch (error) {
+      if (traced !== null) traced.isEnding = false;
+      throw error;
+    }
     this.#close(lease, say);
+  }
+
+  notRenewed(lease: Lease): void {
+    if (this.#running.get(lease)?.isEnding === false) this.lose(lease);
   }
 
   /** A call that fails is made again, or its lease is lost: that shows in the spans that follow. */

@@ -1,4 +1,4 @@
-/** What the server says of itself, to everybody: whether it can serve, and what it offers. */
+/** What the server says of itself: whether it can serve and what it offers, to everybody; its numbers, to a viewer. */
 import { z } from "zod";
 import { toGodwitError } from "../../base/errors.ts";
 import type { OpenApiDocument } from "../openapi.ts";
@@ -48,6 +48,7 @@ export const serverRoute = route({
 
 export const metricsRoute = route({
   ...words,
+  tag: "Fleet",
   id: "getMetrics",
   path: "/metrics",
   summary: "This server's numbers, and the fleet's, for Prometheus",
