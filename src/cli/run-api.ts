@@ -89,6 +89,8 @@ export function startMetricsApi({ state, listenAt, values, log, ...rest }: Metri
     auth: isLoopback(host) ? "open" : "tokens",
     allowLists: { sources: null, targets: null, s3Endpoints: null },
     offers: "metrics",
+    // No route of these asks for it.
+    signingKey: () => Promise.reject(new Error("a worker signs nothing")),
     ...requestLog(log),
   });
 }

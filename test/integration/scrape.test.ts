@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
 import { beforeAll, expect, test } from "vitest";
-import { certificate } from "../testbed/certificate.ts";
+import { selfSigned } from "../testbed/certificate.ts";
 import { openFleet } from "../testbed/fleet.ts";
 import { godwit } from "../testbed/program.ts";
 import { until } from "../testbed/server-process.ts";
@@ -74,7 +74,7 @@ describeWithTools("a scrape", ["promtool"], () => {
     test("beyond its own machine a worker speaks TLS, and asks for a token of the fleet", async () => {
       const url = await postgres.database();
       await using fleet = await openFleet(url);
-      const { certFile, keyFile } = certificate(tempDir("tls"));
+      const { certFile, keyFile } = selfSigned(tempDir("tls"));
       const coordinator = fleet.coordinator(url, []);
       let said = "";
       coordinator.running.child.stdout?.on("data", (text: string) => (said += text));
