@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { SimProcess } from "../../test/simulation/sim-process.ts";
-import { SimTime } from "../../test/simulation/sim-time.ts";
+import { SimProcess } from "../simulate/sim-process.ts";
+import { simTime } from "../../test/simulation/sim-clock.ts";
 import { GodwitError } from "../base/errors.ts";
 import type { ExternalThreshold, Threshold } from "../model/threshold.ts";
 import type { Observation, SourceRecord } from "../ports/budget.ts";
@@ -11,7 +11,7 @@ const lag: Threshold = { type: "sql", name: "lag", urlFrom: "env:LAG", query: "s
 const latency: Threshold = { type: "read_latency", name: "slow", above: 200 };
 
 function rig(read: (threshold: ExternalThreshold, atMs: number, signal: AbortSignal) => number | Promise<number>) {
-  const time = new SimTime();
+  const time = simTime();
   const { clock } = new SimProcess("coordinator", time);
   const turns: (readonly [number, string, readonly Observation[]])[] = [];
   const errors: unknown[] = [];

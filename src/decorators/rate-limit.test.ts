@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { Random } from "../../test/simulation/random.ts";
-import { SimProcess } from "../../test/simulation/sim-process.ts";
-import { SimTime } from "../../test/simulation/sim-time.ts";
+import { Random } from "../simulate/random.ts";
+import { SimProcess } from "../simulate/sim-process.ts";
+import type { SimTime } from "../simulate/sim-time.ts";
+import { simTime } from "../../test/simulation/sim-clock.ts";
 import type { PlanPage, ReadBudget, Source } from "../ports/source.ts";
 import { limitReads, SharedLimit } from "./rate-limit.ts";
 
@@ -25,7 +26,7 @@ interface Rig {
 }
 
 function rig(): Rig {
-  const time = new SimTime();
+  const time = simTime();
   const process = new SimProcess("process-1", time);
   const limit = newLimit();
   const reads: Rig["reads"] = [];

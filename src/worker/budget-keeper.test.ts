@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { SimProcess } from "../../test/simulation/sim-process.ts";
-import { SimTime } from "../../test/simulation/sim-time.ts";
+import { SimProcess } from "../simulate/sim-process.ts";
+import { simTime } from "../../test/simulation/sim-clock.ts";
 import { GodwitError } from "../base/errors.ts";
 import { grantMs } from "../model/shares.ts";
 import type { Grant, GrantRequest, GateUsage, ReadGate } from "../ports/budget.ts";
@@ -47,7 +47,7 @@ function given(bytesPerSecond: number | null, more: Partial<Grant> = {}): Grant 
 
 /** @param answer to each request in turn; the last one is repeated */
 function rig(...answers: readonly ((asked: Asked) => Grant | Promise<Grant>)[]) {
-  const time = new SimTime();
+  const time = simTime();
   const { clock } = new SimProcess("process-1", time);
   const [gate, asked, released, errors, lanes] = [
     new Gate(),

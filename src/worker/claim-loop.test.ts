@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { SimProcess } from "../../test/simulation/sim-process.ts";
-import { SimTime } from "../../test/simulation/sim-time.ts";
+import { SimProcess } from "../simulate/sim-process.ts";
+import { simTime } from "../../test/simulation/sim-clock.ts";
 import { Bell } from "../base/bell.ts";
 import type { Lease } from "../model/chunk.ts";
 import { Meter } from "../model/meter.ts";
@@ -12,7 +12,7 @@ import { LeaseKeeper } from "./lease-keeper.ts";
 const run = (): Promise<never> => Promise.reject(new Error("there is nothing to run"));
 
 test("a lane that looks for work while others wait hears of what comes meanwhile", async () => {
-  const time = new SimTime();
+  const time = simTime();
   const { clock } = new SimProcess("process-1", time);
   const newWork = new Bell();
   const stop = new AbortController();
@@ -52,7 +52,7 @@ test("a lane that looks for work while others wait hears of what comes meanwhile
 });
 
 test("a lane begins its next task while the end of the one before is recorded, and looks again for what follows from it", async () => {
-  const time = new SimTime();
+  const time = simTime();
   const { clock } = new SimProcess("process-1", time);
   const stop = new AbortController();
   const log: string[] = [];

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { SimProcess } from "../../test/simulation/sim-process.ts";
-import { SimTime } from "../../test/simulation/sim-time.ts";
+import { SimProcess } from "../simulate/sim-process.ts";
+import type { SimTime } from "../simulate/sim-time.ts";
+import { simTime } from "../../test/simulation/sim-clock.ts";
 import { sampleTask } from "../../test/testbed/sample-task.ts";
 import { Bell } from "../base/bell.ts";
 import { toGodwitError } from "../base/errors.ts";
@@ -28,7 +29,7 @@ interface World {
 }
 
 function worldOf(renew: Store["renew"]): World {
-  const time = new SimTime();
+  const time = simTime();
   const { clock } = new SimProcess("process-1", time);
   const leases = new LeaseKeeper({ renew }, clock);
   const { signal } = new AbortController();

@@ -6,7 +6,7 @@ import { type JobTerms, priorities, usualTerms } from "../../src/model/job.ts";
 import { grantMs } from "../../src/model/shares.ts";
 import type { BudgetedStore } from "./budgeted-store.ts";
 import type { BudgetStore, Grant, GrantRequest } from "../../src/ports/budget.ts";
-import { Random } from "../simulation/random.ts";
+import { Random } from "../../src/simulate/random.ts";
 import type { Rig } from "./store-contract.ts";
 import { jobSpec, type ManualClock } from "./store-player.ts";
 

@@ -19,6 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   decorators: ["base", "model", "ports"],
   store: ["base", "model", "ports"],
   platform: ["base", "model", "ports"],
+  simulate: ["base", "model", "ports", "coordinator", "worker", "decorators", "store"],
   api: ["base", "model", "ports", "report", "coordinator", "worker", "verifier", "transform", "stream", "move"],
   // Composition roots: `lane` puts a worker thread together, `cli` the program.
   lane: ["base", "model", "ports", "worker", "verifier", "connectors", "decorators", "platform"],

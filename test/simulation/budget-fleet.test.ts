@@ -12,9 +12,10 @@ import { openSqliteState } from "../../src/store/sqlite/open.ts";
 import { BudgetKeeper } from "../../src/worker/budget-keeper.ts";
 import { budgeted, type BudgetedStore } from "../conformance/budgeted-store.ts";
 import { jobSpec } from "../conformance/store-player.ts";
-import { Random } from "./random.ts";
-import { SimProcess } from "./sim-process.ts";
-import { SimTime } from "./sim-time.ts";
+import { Random } from "../../src/simulate/random.ts";
+import { SimProcess } from "../../src/simulate/sim-process.ts";
+import type { SimTime } from "../../src/simulate/sim-time.ts";
+import { simTime } from "./sim-clock.ts";
 
 const MB = 1_000_000;
 const cap = 50 * MB;
@@ -37,7 +38,7 @@ interface Read {
 }
 
 class Fleet {
-  readonly time = new SimTime();
+  readonly time = simTime();
   readonly reads: Read[] = [];
   readonly workers: Worker[] = [];
   /** The Store answers. */
@@ -52,7 +53,7 @@ class Fleet {
   }
 
   static async open(seed = 1): Promise<Fleet> {
-    const time = new SimTime();
+    const time = simTime();
     const { clock } = new SimProcess("store", time);
     let jobs = 0;
     const store = budgeted(await openSqliteState({ path: ":memory:", clock, newJobId: () => `job-${(jobs += 1)}` }));

@@ -10,8 +10,9 @@ import type { ReadBudget, Source } from "../../src/ports/source.ts";
 import { openSqliteState } from "../../src/store/sqlite/open.ts";
 import { BudgetKeeper } from "../../src/worker/budget-keeper.ts";
 import { jobSpec } from "../conformance/store-player.ts";
-import { SimProcess } from "./sim-process.ts";
-import { SimTime } from "./sim-time.ts";
+import { SimProcess } from "../../src/simulate/sim-process.ts";
+import type { SimTime } from "../../src/simulate/sim-time.ts";
+import { simTime } from "./sim-clock.ts";
 
 const never = new AbortController().signal;
 const minuteMs = 60_000;
@@ -91,7 +92,7 @@ function runWorker(
 }
 
 test("a fleet backs off from a source that gets slow, and takes its lanes again when it is quick", async () => {
-  const time = new SimTime();
+  const time = simTime();
   const { clock } = new SimProcess("coordinator", time);
   const { store, budget } = await openSqliteState({ path: ":memory:", clock, newJobId: () => "job-1" });
   const thresholds = [{ type: "read_latency", name: "slow", above: thresholdMs } as const];

@@ -2,10 +2,10 @@
 import type { MemoryNode } from "../../src/connectors/memory/place.ts";
 import type { BytePath } from "../../src/model/path.ts";
 import type { Call } from "./gate.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../../src/simulate/random.ts";
 import { type Scenario, somePath, someSize } from "./scenario.ts";
-import type { SimProcess } from "./sim-process.ts";
-import type { SimTime } from "./sim-time.ts";
+import type { SimProcess } from "../../src/simulate/sim-process.ts";
+import type { SimTime } from "../../src/simulate/sim-time.ts";
 
 export type Fault = { readonly when: "before" | "after" } & (
   | { readonly type: "kill" | "crash" | "error" | "disk_full" | "damage" | "flip" }

@@ -10,11 +10,11 @@ import type { Store } from "../../src/ports/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
 import { Chaos } from "./chaos.ts";
 import { Gate } from "./gate.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../src/simulate/random.ts";
 import { blockBytes, quietScenario } from "./scenario.ts";
 import { openPlaces, runProcess, type SimJob, stopped } from "./sim-job.ts";
-import { SimProcess } from "./sim-process.ts";
-import { SimTime } from "./sim-time.ts";
+import { SimProcess } from "../../src/simulate/sim-process.ts";
+import { simTime } from "./sim-clock.ts";
 import type { Story } from "./story.ts";
 
 const path = (text: string): BytePath => text as BytePath;
@@ -33,7 +33,7 @@ interface Quiet {
 async function quiet(name: string, spec: Partial<JobSpec>, fill: (story: Story) => void): Promise<Quiet> {
   const scenario = quietScenario(name, spec);
   fill(scenario.story);
-  const time = new SimTime();
+  const time = simTime();
   const process = new SimProcess("process-1", time);
   const store = await openSqliteStore({ path: ":memory:", clock: process.clock, newJobId: () => "job-1" });
   const made = await store.createJob(scenario.spec);

@@ -4,7 +4,7 @@ import type { Source } from "../../src/ports/source.ts";
 import type { Store } from "../../src/ports/store.ts";
 import type { Target } from "../../src/ports/target.ts";
 import type { Chaos, Fault } from "./chaos.ts";
-import type { SimProcess } from "./sim-process.ts";
+import type { SimProcess } from "../../src/simulate/sim-process.ts";
 
 export type PortName = "store" | "source" | "target" | "existing";
 export interface Call {

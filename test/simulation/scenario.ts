@@ -3,7 +3,7 @@ import { forgetMemoryPlace, memoryPlace } from "../../src/connectors/memory/plac
 import type { JobSpec } from "../../src/model/job.ts";
 import type { BytePath } from "../../src/model/path.ts";
 import type { OpenOptions } from "../../src/ports/connector.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../src/simulate/random.ts";
 import { Story } from "./story.ts";
 
 /** Small, so that a few hundred bytes make packs of several blocks and heads of several ranges. */

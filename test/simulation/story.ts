@@ -6,7 +6,7 @@ import { must } from "../../src/base/assert.ts";
 import { type MemoryNode, type MemoryPlace, versionOf } from "../../src/connectors/memory/place.ts";
 import { versionText } from "../../src/model/entry.ts";
 import type { BytePath } from "../../src/model/path.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../../src/simulate/random.ts";
 
 export interface Flip {
   readonly node: MemoryNode;

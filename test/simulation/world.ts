@@ -10,8 +10,8 @@ import type { Violation } from "./chunk-history.ts";
 import { Journal } from "./journal.ts";
 import { makeScenario } from "./scenario.ts";
 import { runProcess, type SimJob, stopped } from "./sim-job.ts";
-import { SimProcess } from "./sim-process.ts";
-import { SimTime } from "./sim-time.ts";
+import { SimProcess } from "../../src/simulate/sim-process.ts";
+import { simTime } from "./sim-clock.ts";
 
 /** A defect put in on purpose. */
 export interface Plant {
@@ -34,7 +34,7 @@ const afterlifeMs = 5_000;
 
 export async function simulate(seed: number, plant: Plant = {}): Promise<Outcome> {
   const scenario = makeScenario(seed);
-  const time = new SimTime();
+  const time = simTime();
   const trace: string[] = [];
   const note = (line: string): void => void trace.push(`${(time.monotonicMs() / 1000).toFixed(3)} ${line}`);
   const journal = new Journal(scenario.story, note);

@@ -1,5 +1,5 @@
 /** Seeded numbers (sfc32 of PractRand, http://pracrand.sourceforge.net): the only source of chance in a simulation. */
-import { must } from "../../src/base/assert.ts";
+import { must } from "../base/assert.ts";
 
 export class Random {
   readonly #state: Uint32Array;
@@ -22,6 +22,16 @@ export class Random {
   /** True in `percent` of a hundred cases. */
   chance(percent: number): boolean {
     return this.#next() / 2 ** 32 < percent / 100;
+  }
+
+  /** From 0 up to, but never, 1. */
+  fraction(): number {
+    return this.#next() / 2 ** 32;
+  }
+
+  /** The wait for the next of events that come by themselves, of a mean wait (a Poisson process). */
+  exponential(mean: number): number {
+    return -Math.log(1 - this.fraction()) * mean;
   }
 
   pick<T>(choices: readonly T[]): T {

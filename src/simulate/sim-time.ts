@@ -2,7 +2,7 @@
  * Simulated time. It moves only when nothing else can run: all promises that can settle have settled, so the next thing
  * to happen is the earliest timer. No test ever waits.
  */
-import { setImmediate } from "node:timers/promises";
+import type { Instant } from "../model/chunk.ts";
 
 interface Timer {
   readonly atMs: number;
@@ -10,14 +10,22 @@ interface Timer {
   readonly fire: () => void;
 }
 
-const startWallMs = 1_800_000_000_000;
+const usualStart: Instant = 1_800_000_000_000;
 
 export class SimTime {
+  /** One turn of the event loop: every promise that can settle has settled by then. */
+  readonly #turn: () => Promise<unknown>;
   #monotonicMs = 0;
-  #wallMs = startWallMs;
+  #wallMs: Instant;
   #order = 0;
   /** Latest first, so that the next one is popped. */
   readonly #timers: Timer[] = [];
+
+  /** @param turn `setImmediate` of `node:timers/promises` */
+  constructor(turn: () => Promise<unknown>, start: Instant = usualStart) {
+    this.#turn = turn;
+    this.#wallMs = start;
+  }
 
   monotonicMs(): number {
     return this.#monotonicMs;
@@ -55,8 +63,7 @@ export class SimTime {
   /** Runs until `done`, looked at whenever nothing else can run. @returns false when time is up or nothing is left */
   async run(done: () => boolean): Promise<boolean> {
     for (;;) {
-      // One turn of the event loop: every promise that can settle has settled by then.
-      await setImmediate();
+      await this.#turn();
       if (done()) return true;
       const timer = this.#timers.pop();
       if (timer === undefined) return false;

@@ -2,7 +2,7 @@
  * One process of the simulation: everything that its code asks of the outside passes here. A killed process gets no
  * answers any more; a stopped one (SIGSTOP) gets none until it goes on, and finds that time has passed.
  */
-import type { Clock } from "../../src/ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { SimTime } from "./sim-time.ts";
 
 export class SimProcess {
