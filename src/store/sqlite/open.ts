@@ -57,10 +57,18 @@ export async function openSqliteState(options: SqliteStoreOptions): Promise<Stat
 }
 
 async function openOnce(options: SqliteStoreOptions): Promise<State> {
+  try {
+    return await openStateOn(openFile(options.path), options);
+  } catch (error) {
+    throw translate(error, options.path);
+  }
+}
+
+/** On a database that the caller has opened, and that ends with the Store. @throws state_unusable, state_version */
+export async function openStateOn(database: DatabaseSync, options: SqliteStoreOptions): Promise<State> {
   const { path, clock, newJobId, isAlive } = options;
   let db: AnyKysely | null = null;
   try {
-    const database = openFile(path);
     db = new Kysely<Database>({ dialect: sqliteDialect(database) });
     const engine = sqliteEngine(db, path, clock);
     await engine.write(async (tx) => {
