@@ -7,10 +7,12 @@ const units: Readonly<Record<string, number>> = {
   mb: 1e6,
   gb: 1e9,
   tb: 1e12,
+  pb: 1e15,
   kib: 2 ** 10,
   mib: 2 ** 20,
   gib: 2 ** 30,
   tib: 2 ** 40,
+  pib: 2 ** 50,
 };
 
 /** `64MiB`, `50MB`, `1048576`: decimal and binary units by their names. @throws usage */

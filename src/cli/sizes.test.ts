@@ -8,6 +8,8 @@ test.each([
   ["1.5 GiB", 1_610_612_736],
   ["1048576", 1_048_576],
   ["1tb", 1e12],
+  ["2PB", 2e15],
+  ["1PiB", 2 ** 50],
   ["7b", 7],
 ])("%j is a size", (text, bytes) => {
   expect(parseBytes(text)).toBe(bytes);
