@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { dispositions, errorCodes } from "../base/errors.ts";
 import { outcomes } from "../model/entry.ts";
+import { simulationShape } from "./simulate/shape.ts";
 
 const count = z.int().nonnegative();
 const instant = z.iso.datetime({ precision: 3 });
@@ -174,6 +175,7 @@ export const shapes = [
   { title: "keys rotate", shape: rotatedShape },
   { title: "sweep", shape: sweptShape },
   { title: "doctor", shape: doctorShape },
+  { title: "simulate", shape: simulationShape },
   { title: "any command that could not begin", shape: errorShape },
   { title: "an error", shape: error },
 ] as const;

@@ -6,6 +6,7 @@ import { addJobsCommands } from "./commands/jobs.ts";
 import { addKeysCommand } from "./commands/keys.ts";
 import { addReportCommand } from "./commands/report.ts";
 import { addServeCommand } from "./commands/serve.ts";
+import { addSimulateCommand } from "./commands/simulate.ts";
 import { addSweepCommand } from "./commands/sweep.ts";
 import { addTransferCommand } from "./commands/transfer.ts";
 import { addWorkerCommand } from "./commands/worker.ts";
@@ -39,5 +40,6 @@ export function buildProgram(surroundings: Surroundings): Command {
   addDoctorCommand(program, surroundings);
   addServeCommand(program, surroundings, version());
   addWorkerCommand(program, surroundings, version());
+  addSimulateCommand(program, surroundings);
   return program;
 }
