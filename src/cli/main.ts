@@ -47,8 +47,9 @@ const findingCodes = new Set<string>(["report_altered", "report_signer", "report
 export async function main(argv: readonly string[], bring: Partial<Surroundings> = {}): Promise<number> {
   let exitCode = 0;
   const surroundings: Surroundings = { ...processSurroundings((code) => (exitCode = code)), ...bring };
-  // A reader that went away (`| head`) ends the command; without a listener the event would end the process.
-  surroundings.stdout.on("error", ignore);
+  // A reader that went away (`| head`) ends the command; without a listener the event would end the process. It stays:
+  // the last words are written when the command is over.
+  if (!surroundings.stdout.listeners("error").includes(ignore)) surroundings.stdout.on("error", ignore);
   try {
     await buildProgram(surroundings).parseAsync(argv, { from: "user" });
     return exitCode;
@@ -60,8 +61,6 @@ export async function main(argv: readonly string[], bring: Partial<Surroundings>
     tellError(error, surroundings.stderr);
     if (argv.includes("--json")) answerError(surroundings, error, code);
     return code;
-  } finally {
-    surroundings.stdout.off("error", ignore);
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import * as shape from "../../src/cli/json-shapes.ts";
-import { godwit, type ProgramEnd } from "../testbed/program.ts";
+import { godwit, type ProgramEnd, startGodwit } from "../testbed/program.ts";
 import { describeOnServers } from "../testbed/suites.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { repositoryRoot } from "../testbed/tools.ts";
@@ -226,4 +226,15 @@ describeOnServers("a dry run to a bucket", (s3) => {
     expect(empty.plan.listed).toEqual({ entries: 0, bytes: 0 });
     expect(existsSync(state)).toBe(false);
   });
+});
+
+test("a reader that is gone before the last word was written is no error", async () => {
+  for (const args of [
+    ["serve", "--help"],
+    ["copy", "--help"],
+  ]) {
+    const { child, end } = startGodwit(args, { state: tempDir("state") });
+    child.stdout?.destroy();
+    expect(await end, args.join(" ")).toMatchObject({ exitCode: 0, stderr: "" });
+  }
 });
