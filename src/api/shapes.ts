@@ -3,7 +3,7 @@ import { z } from "zod";
 import { dispositions, errorCodes } from "../base/errors.ts";
 import { stages } from "../model/chunk.ts";
 import { outcomes } from "../model/entry.ts";
-import { priorities } from "../model/job.ts";
+import { jobStatuses, priorities } from "../model/job.ts";
 import { roles } from "../ports/access.ts";
 import { watchedStates } from "../ports/overview.ts";
 import { nextCursor } from "./cursor.ts";
@@ -17,17 +17,7 @@ export const tokenId = word.describe("of the token, without its secret");
 
 export const jobParams = z.strictObject({ job_id: jobId });
 
-const statusNames = [
-  "pending",
-  "planning",
-  "running",
-  "paused",
-  "reconciling",
-  "complete",
-  "failed",
-  "cancelled",
-] as const;
-export const jobStatus = z.enum(statusNames).meta({ id: "JobStatus" });
+export const jobStatus = z.enum(jobStatuses).meta({ id: "JobStatus" });
 export const priority = z
   .enum(priorities)
   .describe("between jobs of one source: a low one yields, and does not starve");

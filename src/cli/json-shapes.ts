@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { dispositions, errorCodes } from "../base/errors.ts";
 import { outcomes } from "../model/entry.ts";
+import { jobStatuses } from "../model/job.ts";
 import { simulationShape } from "./simulate/shape.ts";
 
 const count = z.int().nonnegative();
@@ -27,7 +28,7 @@ const job = z.strictObject({
   kind: z.enum(["copy", "sync", "check"]),
   source: z.string().describe("a URL"),
   target: z.string().describe("a URL"),
-  status: z.enum(["pending", "planning", "running", "paused", "reconciling", "complete", "failed", "cancelled"]),
+  status: z.enum(jobStatuses),
   interrupted: z
     .boolean()
     .describe(

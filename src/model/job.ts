@@ -2,15 +2,17 @@ import type { ErrorRecord } from "../base/errors.ts";
 import type { Instant, JobId, JobTraits } from "./chunk.ts";
 import { isProven, type Outcome, outcomes } from "./entry.ts";
 
-export type JobStatus =
-  | "pending"
-  | "planning"
-  | "running"
-  | "paused"
-  | "reconciling"
-  | "complete"
-  | "failed"
-  | "cancelled";
+export const jobStatuses = [
+  "pending",
+  "planning",
+  "running",
+  "paused",
+  "reconciling",
+  "complete",
+  "failed",
+  "cancelled",
+] as const;
+export type JobStatus = (typeof jobStatuses)[number];
 
 /** Somebody plans or works on it, or should. */
 export function isActive(status: JobStatus): boolean {

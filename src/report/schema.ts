@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { stages } from "../model/chunk.ts";
 import { evidences, outcomes } from "../model/entry.ts";
+import { jobStatuses } from "../model/job.ts";
 
 export const reportFormat = 1;
 
@@ -109,7 +110,7 @@ const job = z.strictObject({
   kind: z.enum(["copy", "sync", "check"]),
   source: z.string(),
   target: z.string(),
-  status: z.enum(["pending", "planning", "running", "paused", "reconciling", "complete", "failed", "cancelled"]),
+  status: z.enum(jobStatuses),
   created_at: instant,
   started_at: instant.nullable(),
   ended_at: instant.nullable(),

@@ -4,6 +4,7 @@
  * time and only while they are open.
  */
 import { Gauge, type Registry } from "@prometheus-io/client";
+import { jobStatuses } from "../../model/job.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FleetGlance, FleetJob, Overview } from "../../ports/overview.ts";
 import type { BudgetStore, GrantRecord, SourceRecord } from "../../ports/budget.ts";
@@ -126,17 +127,6 @@ function fleetGauges(registry: Registry, clock: Clock): FleetGauges {
   };
 }
 
-const statuses = [
-  "pending",
-  "planning",
-  "running",
-  "paused",
-  "reconciling",
-  "complete",
-  "failed",
-  "cancelled",
-] as const;
-
 function jobGauges(registry: Registry): Part {
   const registers = [registry];
   const byStatus = new Gauge({ name: "godwit_jobs", help: "Jobs, by status", labelNames: ["status"], registers });
@@ -177,7 +167,7 @@ function jobGauges(registry: Registry): Part {
   const gauges = [byStatus, leaderless, status, chunks, ...numbers.map(([one]) => one)];
   const seen = ({ glance }: Look): void => {
     for (const each of gauges) each.reset();
-    for (const each of statuses) byStatus.set({ status: each }, glance.statuses[each] ?? 0);
+    for (const each of jobStatuses) byStatus.set({ status: each }, glance.statuses[each] ?? 0);
     leaderless.set(glance.jobsWithoutLeader);
     for (const job of glance.jobs) {
       for (const [one, valueOf] of numbers) one.set({ job_id: job.id }, valueOf(job));
