@@ -2,9 +2,21 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { frameBytes } from "../../src/connectors/fs/frame-order.ts";
+import { native } from "../../src/connectors/fs/native.ts";
+import type { ReadBudget } from "../../src/ports/source.ts";
 import { never } from "../conformance/place.ts";
 import { path, sampleBytes } from "../conformance/sample.ts";
+import { describeWithTools } from "../testbed/suites.ts";
 import { becomeNobody, becomeRoot, fsPlace, isRoot, openMover, openToAll } from "./fs-place.ts";
+
+const unlimited: ReadBudget = {
+  book: () => null,
+  request: () => Promise.reject(new Error("a file system answers at once")),
+  stepBytes: (most) => most,
+  startMs: () => 0,
+  took: () => undefined,
+};
 
 describe("what a source cannot give", () => {
   test("pipes and sockets are unsupported by name, staging names of ours are not listed at all", async () => {
@@ -146,5 +158,32 @@ describe("a list of files", () => {
     fs.writeFileSync(list, "../etc/passwd\n");
     await using mover = await openMover(place, { filesFrom: list });
     await expect(mover.pages()).rejects.toMatchObject({ code: "config_invalid" });
+  });
+});
+
+describeWithTools("what is in memory of a file", ["fincore"], () => {
+  test("under a limit the system reads of a file what is asked for, and nothing ahead of it", async (context) => {
+    const place = fsPlace();
+    const bytes = 32 * 2 ** 20;
+    await place.source.put(path("large"), Buffer.alloc(bytes, 1));
+    const file = join(place.from, "large");
+    const cached = (): number => Number(execFileSync("fincore", ["-bno", "RES", file], { encoding: "utf8" }));
+    await using mover = await openMover(place);
+    const work = mover.pack(...(await mover.list()).filter(({ kind }) => kind === "file"));
+    const readOne = async (stepBytes: number): Promise<number> => {
+      const fd = fs.openSync(file, "r");
+      fs.fsyncSync(fd);
+      native?.dropCached(fd, 0, bytes);
+      fs.closeSync(fd);
+      const budget = { ...unlimited, stepBytes: (most: number) => Math.min(most, stepBytes) };
+      for await (const frame of mover.source.read({ work, from: 0, skip: new Set(), budget }, never)) {
+        if ("offset" in frame) return cached();
+      }
+      throw new Error("nothing was read");
+    };
+    const ahead = await readOne(bytes);
+    if (ahead === bytes) context.skip("the folder of tests lies in memory, where nothing is read ahead");
+    expect(ahead).toBeGreaterThan(frameBytes);
+    expect(await readOne(65_536)).toBe(frameBytes);
   });
 });

@@ -42,6 +42,7 @@ const installCommands = {
   promtool: "npm run testbed",
   // Debian's package also makes the user that runs servers for root.
   postgresql: "apt-get install -y postgresql",
+  fincore: "apt-get install -y util-linux-extra",
   // npm leaves an optional package out, without a word, where it cannot be compiled.
   "fs-xattr": "apt-get install -y build-essential && npm ci",
 } as const;
@@ -69,6 +70,8 @@ export function isInstalled(tool: ToolName): boolean {
       return existsSync(executables.promtool) && versionLine(executables.promtool) !== null;
     case "postgresql":
       return postgresPrograms() !== null;
+    case "fincore":
+      return versionLine("fincore") !== null;
     case "fs-xattr":
       return xattrsSupported;
   }

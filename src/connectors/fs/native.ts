@@ -13,6 +13,8 @@ export interface Native {
   startWriteBack(fd: number, offset: number, bytes: number): void;
   /** Gives pages that are on the disk already back to the system; others stay. */
   dropCached(fd: number, offset: number, bytes: number): void;
+  /** From now on the system reads of the file what is asked for, and no more. */
+  readNothingAhead(fd: number): void;
   /** Bytes of the list of names of extended attributes; 0 when there are none, or no such thing. */
   xattrListBytes(fd: number): number;
   /**
@@ -33,6 +35,8 @@ const numbers = isLinux
   ? { omit: 0x3ffffffen, currentDirectory: -100, noFollow: 0x100 }
   : { omit: -2n, currentDirectory: -2, noFollow: 0x20 };
 const syncFileRangeWrite = 2;
+/** POSIX_FADV_RANDOM of <fcntl.h>. */
+const adviseRandom = 1;
 /** POSIX_FADV_DONTNEED of <fcntl.h>; s390 has another number and keeps its pages. */
 const adviseDontNeed = 4;
 /** STATX_BASIC_STATS of <linux/stat.h>. */
@@ -73,6 +77,9 @@ function bind(found: Koffi): Native {
     },
     dropCached(fd, offset, bytes) {
       fadvise?.(fd, offset, bytes, adviseDontNeed);
+    },
+    readNothingAhead(fd) {
+      fadvise?.(fd, 0, 0, adviseRandom);
     },
     xattrListBytes(fd) {
       if (flistxattr === null) return 1;

@@ -16,6 +16,7 @@ import type { Frame, ItemEnd, Observed, ReadRequest } from "../../ports/source.t
 import { changed, vanished } from "../../ports/source-errors.ts";
 import { isMissing, readError, systemCode } from "./errors.ts";
 import { frameBytes, framesOf } from "./frame-order.ts";
+import { native } from "./native.ts";
 import type { Root } from "./root.ts";
 import { entryOf, isPinned, kindOf } from "./stat-entry.ts";
 import { readXattrs } from "./xattrs.ts";
@@ -59,6 +60,8 @@ export class EntryReader {
       try {
         const start = item.offset + Math.max(0, from - first) * item.blockBytes;
         let failure: ItemEnd | null = null;
+        // The system would read megabytes ahead of a lane, whatever its share.
+        if (budget !== undefined && budget.stepBytes(item.length) < item.length) native?.readNothingAhead(opened);
         for (const place of framesOf(item, start, { paired, wholeBytes: item.entry.sizeBytes })) {
           if (place.position > start) signal.throwIfAborted();
           const buffer = (this.#buffers[place.buffer] ??= Buffer.allocUnsafeSlow(frameBytes));
