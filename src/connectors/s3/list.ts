@@ -3,6 +3,7 @@ import type { Filter } from "../../model/filter.ts";
 import { type BytePath, displayPath } from "../../model/path.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { Cursor, Problem } from "../../ports/source.ts";
+import { ahead } from "./ahead.ts";
 import type { S3Client } from "./client.ts";
 import type { ListedObject } from "./client-list.ts";
 import { vanished } from "../../ports/source-errors.ts";
@@ -64,12 +65,11 @@ export class Lister {
     objects: readonly { below: BytePath; object: ListedObject }[],
     signal: AbortSignal,
   ): Promise<readonly Listed[]> {
-    const listed: Listed[] = [];
-    for (let from = 0; from < objects.length; from += headsAtOnce) {
-      const some = objects.slice(from, from + headsAtOnce);
-      listed.push(...(await Promise.all(some.map(({ below, object }) => this.#judge(below, object, signal)))));
-    }
-    return listed;
+    const tasks = objects.map(({ below, object }) => ({
+      bytes: 0,
+      run: (until: AbortSignal) => this.#judge(below, object, until),
+    }));
+    return Array.fromAsync(ahead(tasks, { countMax: headsAtOnce, bytesMax: Infinity }, signal));
   }
 
   async #judge(below: BytePath, object: ListedObject, signal: AbortSignal): Promise<Listed> {
