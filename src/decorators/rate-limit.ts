@@ -4,17 +4,24 @@
  * reached. No lane owns a share, so that one busy lane may use the whole limit. Places are bytes, not moments: when the
  * limit changes, they are reached sooner or later, and nothing is booked anew.
  *
- * What is not used in time is lost: whoever comes late by more than `lateMs` books again. So a process that stalled reads
- * no faster afterwards, and any second holds at most `1 s + lateMs` worth of the limit and one read. Where answers come
- * later than requests, what was asked for and not answered is bounded as well, so that the same holds at the source.
+ * What is not used in time is made up for, up to `lateMs` of it; the rest is lost. Whatever happens, any second holds no
+ * more than `mostInSecond` times the limit, and one read where that is more: a read must also find room beside what came
+ * within the last second and what was asked for and has not come yet. So the same holds at a source whose answers come
+ * late, and all at once.
  */
 import { Bell } from "../base/bell.ts";
 import { ReadLatency } from "../model/read-latency.ts";
 import type { GateUsage, ReadGate } from "../ports/budget.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Pending, PlanPage, ReadBudget, Source } from "../ports/source.ts";
+import { RecentBytes } from "./recent-bytes.ts";
 
-const lateMs = 30;
+const lateMs = 250;
+/** Leaves room for what a source sends beside the bytes. */
+const mostInSecond = 1.03;
+/** Of a second's worth: what comes faster than the limit by no more is no heap. */
+const heapPart = 0.02;
+const secondUs = 1_000_000n;
 /** A wait that is longer hears of a changed limit while it lasts; a shorter one finds out at its end. */
 const deafMsMax = 50;
 /** Timers cannot be set for longer than some weeks. */
@@ -35,15 +42,25 @@ const cell = {
   waiting: 9,
   asked: 10,
   usual: 11,
+  least: 12,
+  before: 13,
+  beforeUntil: 14,
 } as const;
-const cellCount = 12;
+const cellCount = 15;
 
-/** What may be asked for and not be answered: so many times what is read in the time that an answer usually takes. */
-const askedTimes = 1.5;
+/** What is asked for and not answered yet is no more than is read in the time of a usual answer, and in so much more. */
+const aheadMs = 50;
 /** Of the usual time, each answer changes so much; one that took longer counts as twice the usual time. */
 const usualPart = 0.1;
+/** The time of the quickest answers falls at once, and rises by so much of what is missing to the usual one. */
+const leastPart = 0.01;
+/** The most that is reckoned with. */
+const leastMsMax = 500;
+/** In `before`. */
+const noLimit = -1n;
 
 interface State {
+  readonly nowMs: number;
   readonly isClosed: boolean;
   readonly isFree: boolean;
   readonly bytesPerSecond: number;
@@ -60,10 +77,14 @@ interface WaitOptions {
 /** Read by any thread; set by one alone. */
 export class SharedLimit implements ReadGate {
   static readonly byteLength =
-    cellCount * BigInt64Array.BYTES_PER_ELEMENT + Int32Array.BYTES_PER_ELEMENT + ReadLatency.byteLength;
+    cellCount * BigInt64Array.BYTES_PER_ELEMENT +
+    RecentBytes.byteLength +
+    Int32Array.BYTES_PER_ELEMENT +
+    ReadLatency.byteLength;
   /** How long reads took. */
   readonly latency: ReadLatency;
   readonly #cells: BigInt64Array;
+  readonly #recent: RecentBytes;
   /** Counts changes, for those who wait in other threads; those of this thread hear the bell. */
   readonly #changes: Int32Array;
   readonly #bell = new Bell();
@@ -71,17 +92,22 @@ export class SharedLimit implements ReadGate {
   /** @param buffer shared memory of `byteLength`; of zeros: no limit */
   constructor(buffer: SharedArrayBuffer) {
     this.#cells = new BigInt64Array(buffer, 0, cellCount);
-    this.#changes = new Int32Array(buffer, this.#cells.byteLength, 1);
-    this.latency = new ReadLatency(buffer, this.#cells.byteLength + this.#changes.byteLength);
+    let offset = this.#cells.byteLength;
+    this.#recent = new RecentBytes(buffer, offset);
+    offset += RecentBytes.byteLength;
+    this.#changes = new Int32Array(buffer, offset, 1);
+    this.latency = new ReadLatency(buffer, offset + this.#changes.byteLength);
   }
 
   /** For as long as the process lives; 0: no limit. */
   set bytesPerSecond(limit: number) {
     this.#write(limit === 0 ? modes.free : modes.limited, {
-      rate: limit,
+      rate: BigInt(Math.round(limit)),
       since: -1n,
       until: 0n,
       base: this.#at("booked"),
+      before: 0n,
+      beforeUntil: 0n,
     });
   }
 
@@ -93,11 +119,17 @@ export class SharedLimit implements ReadGate {
     const mode = bytesPerSecond === null ? modes.free : bytesPerSecond === 0 ? modes.closed : modes.limited;
     // What is known of the rate outlasts a time without one: it says how small a read should be.
     const rate = mode === modes.closed ? this.bytesPerSecond : (bytesPerSecond ?? 0);
+    const held = this.holds(nowMs);
+    const isLess = (bytesPerSecond ?? Infinity) < (held ?? Infinity);
     this.#write(mode, {
-      rate,
+      rate: BigInt(Math.round(rate)),
       since: micros(nowMs),
       until: BigInt(Math.max(1, Math.round(untilMs * 1_000))),
-      base: this.#reachedAt(nowMs),
+      base: this.#reachedAt(nowMs, held),
+      ...(isLess && {
+        before: wordOf(larger(held, this.#before(nowMs))),
+        beforeUntil: micros(nowMs) + secondUs,
+      }),
     });
   }
 
@@ -108,6 +140,18 @@ export class SharedLimit implements ReadGate {
   holds(nowMs: number): number | null {
     const { isClosed, isFree, bytesPerSecond } = this.#look(nowMs);
     return isClosed ? 0 : isFree ? null : bytesPerSecond;
+  }
+
+  heldLately(nowMs: number): number | null {
+    const holds = this.holds(nowMs);
+    const before = this.#before(nowMs);
+    if (holds === null || (before !== null && holds >= before)) return holds;
+    if (before === null) return this.#recent.sum(nowMs, 1_000) > 0 ? null : holds;
+    const lessSinceMs = 1_000 - (Number(this.#at("beforeUntil")) / 1_000 - nowMs);
+    const meant = (ms: number): number =>
+      (holds * Math.min(ms, lessSinceMs) + before * Math.max(0, ms - lessSinceMs)) / 1_000;
+    const isHeap = this.#recent.mostBeyond(nowMs, 1_000, meant) > heapPart * before;
+    return isHeap ? before : holds;
   }
 
   takeUsage(): GateUsage {
@@ -124,12 +168,15 @@ export class SharedLimit implements ReadGate {
     const state = this.#look(nowMs);
     if (state.isClosed) return false;
     if (state.isFree) {
+      this.#recent.add(bytes, nowMs);
       this.#count(bytes, false);
       return true;
     }
     const seen = this.#at("booked");
     const end = behind(state, seen) + BigInt(bytes);
-    if (end > state.reached || Atomics.compareExchange(this.#cells, cell.booked, seen, end) !== seen) return false;
+    if (end > state.reached || this.#roomInMs(bytes, state) > 0) return false;
+    if (Atomics.compareExchange(this.#cells, cell.booked, seen, end) !== seen) return false;
+    this.#recent.add(bytes, nowMs);
     this.#count(bytes, false);
     return true;
   }
@@ -149,27 +196,21 @@ export class SharedLimit implements ReadGate {
   }
 
   /** What was asked for has come, or never will. */
-  given(bytes: number): void {
+  given(bytes: number, nowMs: number): void {
+    this.#recent.add(bytes, nowMs);
     Atomics.sub(this.#cells, cell.asked, BigInt(bytes));
     if (this.#at("waiting") > 0n) this.#tell();
   }
 
   answered(tookMs: number): void {
     this.latency.add(tookMs);
-    const usual = Number(this.#at("usual"));
     const took = Math.max(0, tookMs) * 1_000;
+    const usual = Number(this.#at("usual"));
     const step = usual === 0 ? took : usualPart * (Math.min(took, 2 * usual) - usual);
     Atomics.add(this.#cells, cell.usual, BigInt(Math.round(step)));
-  }
-
-  /** One request is always under way, however large. */
-  #ask(bytes: number, { isFree, bytesPerSecond }: State): boolean {
-    for (;;) {
-      const asked = this.#at("asked");
-      const most = (askedTimes * bytesPerSecond * Number(this.#at("usual"))) / 1_000_000;
-      if (!isFree && asked > 0n && Number(asked) + bytes > most) return false;
-      if (Atomics.compareExchange(this.#cells, cell.asked, asked, asked + BigInt(bytes)) === asked) return true;
-    }
+    const least = Number(this.#at("least"));
+    const risen = usual === 0 ? took : least + leastPart * (usual - least);
+    Atomics.store(this.#cells, cell.least, BigInt(Math.round(Math.min(took, risen))));
   }
 
   async #wait(bytes: number, { clock, signal, isAsked }: Required<WaitOptions>): Promise<void> {
@@ -182,13 +223,58 @@ export class SharedLimit implements ReadGate {
         await this.#changed(heard, waitMsMax, clock, signal);
         continue;
       }
-      if (state.isFree && (!isAsked || this.#ask(bytes, state))) return;
-      if (place === null || isLate(state, place)) place = this.#book(state, bytes);
-      const missing = Number(place) - state.reached;
-      if (missing <= 0 && (!isAsked || this.#ask(bytes, state))) return;
-      const ms = missing <= 0 ? waitMsMax : (missing * 1_000) / state.bytesPerSecond;
+      if (!state.isFree && (place === null || isLate(state, place))) place = this.#book(state, bytes);
+      const placeInMs = place === null ? 0 : ((Number(place) - state.reached) * 1_000) / state.bytesPerSecond;
+      const ms = placeInMs > 0 && !state.isFree ? placeInMs : this.#take(bytes, state, isAsked);
+      if (ms <= 0) {
+        if (!isAsked) this.#came(bytes, state);
+        return;
+      }
       await this.#changed(heard, ms, clock, signal);
     }
+  }
+
+  /**
+   * @returns after how many milliseconds there may be room for so much; 0: there is. Infinity: not before an answer has come
+   */
+  #roomInMs(bytes: number, { nowMs, isFree, bytesPerSecond }: State): number {
+    if (isFree) return 0;
+    const asked = Number(this.#at("asked"));
+    // An answer takes as long as the quickest ones at least: by then this much of the last second is over.
+    const ms = 1_000 - Math.min(leastMsMax, Number(this.#at("least")) / 1_000);
+    const used = this.#recent.sum(nowMs, ms) + asked;
+    // What was read under a larger share has its place in the budget for a second more.
+    const most = mostInSecond * (larger(bytesPerSecond, this.#before(nowMs)) ?? Infinity);
+    const tooMuch = Math.min(used, used + bytes - most);
+    return tooMuch <= 0 ? 0 : this.#recent.msUntilGone(tooMuch, nowMs, ms);
+  }
+
+  /** One request is always under way, however large. */
+  #isFarAhead(bytes: number, asked: number, { isFree, bytesPerSecond }: State): boolean {
+    const ms = Number(this.#at("usual")) / 1_000 + aheadMs;
+    return !isFree && asked > 0 && asked + bytes > (bytesPerSecond * ms) / 1_000;
+  }
+
+  /** Where there is room, the bytes are taken for asked for. @returns as `roomInMs` */
+  #take(bytes: number, state: State, isAsked: boolean): number {
+    for (;;) {
+      const asked = this.#at("asked");
+      const ms = isAsked && this.#isFarAhead(bytes, Number(asked), state) ? Infinity : this.#roomInMs(bytes, state);
+      if (ms > 0) return ms;
+      if (Atomics.compareExchange(this.#cells, cell.asked, asked, asked + BigInt(bytes)) === asked) return 0;
+    }
+  }
+
+  #came(bytes: number, { nowMs }: State): void {
+    this.#recent.add(bytes, nowMs);
+    Atomics.sub(this.#cells, cell.asked, BigInt(bytes));
+  }
+
+  /** The largest share of the last second, where that is more than it is now; 0 where it is not. */
+  #before(nowMs: number): number | null {
+    if (micros(nowMs) >= this.#at("beforeUntil")) return 0;
+    const word = this.#at("before");
+    return word === noLimit ? null : Number(word);
   }
 
   #book(state: State, bytes: number): bigint {
@@ -226,14 +312,10 @@ export class SharedLimit implements ReadGate {
   }
 
   /** All of it, or nothing of it: whoever looks meanwhile looks again. */
-  #write(mode: bigint, values: { rate: number; since: bigint; until: bigint; base: bigint }): void {
-    const store = (name: keyof typeof cell, value: bigint): void => void Atomics.store(this.#cells, cell[name], value);
+  #write(mode: bigint, values: Partial<Record<keyof typeof cell, bigint>>): void {
     Atomics.add(this.#cells, cell.round, 1n);
-    store("mode", mode);
-    store("rate", BigInt(Math.round(values.rate)));
-    store("base", values.base);
-    store("since", values.since);
-    store("until", values.until);
+    for (const [name, value] of Object.entries({ ...values, mode }))
+      Atomics.store(this.#cells, cell[name as keyof typeof cell], value);
     Atomics.add(this.#cells, cell.round, 1n);
     this.#tell();
   }
@@ -245,9 +327,13 @@ export class SharedLimit implements ReadGate {
     this.#bell.ring();
   }
 
-  #reachedAt(nowMs: number): bigint {
-    const { isFree, reached } = this.#look(nowMs);
-    return isFree ? this.#at("booked") : BigInt(reached);
+  /** What was not used under a smaller share is made up for as if under that, not as if the larger one had been there. */
+  #reachedAt(nowMs: number, held: number | null): bigint {
+    const booked = this.#at("booked");
+    if (held === null) return booked;
+    const most = booked + BigInt(Math.floor((held * lateMs) / 1_000));
+    const reached = BigInt(this.#look(nowMs).reached);
+    return reached < most ? reached : most;
   }
 
   #look(nowMs: number): State {
@@ -262,6 +348,7 @@ export class SharedLimit implements ReadGate {
       const grownUs = Math.max(0, Number((isOver ? until : now) - since));
       const grown = mode === modes.limited ? Math.floor((rate * grownUs) / 1_000_000) : 0;
       return {
+        nowMs,
         isClosed: mode === modes.closed || isOver,
         isFree: mode === modes.free,
         bytesPerSecond: rate,
@@ -290,6 +377,15 @@ function behind({ reached, bytesPerSecond }: State, booked: bigint): bigint {
 
 function isLate({ reached, bytesPerSecond }: State, place: bigint): boolean {
   return Number(place) < reached - Math.floor((bytesPerSecond * lateMs) / 1_000);
+}
+
+/** Null is no limit. */
+function larger(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.max(a, b);
+}
+
+function wordOf(rate: number | null): bigint {
+  return rate === null ? noLimit : BigInt(Math.round(rate));
 }
 
 function micros(ms: number): bigint {
@@ -341,9 +437,10 @@ class LaneBudget implements ReadBudget {
   async request(bytes: number, signal: AbortSignal): Promise<Pending> {
     await this.#inTurn(bytes, { clock: this.#clock, signal, isAsked: true });
     const startedMs = this.#clock.monotonicMs();
+    const tookMs = (): number => this.#clock.monotonicMs() - startedMs;
     return {
-      answered: () => this.#limit.answered(this.#clock.monotonicMs() - startedMs),
-      [Symbol.dispose]: () => this.#limit.given(bytes),
+      answered: () => this.#limit.answered(tookMs()),
+      [Symbol.dispose]: () => this.#limit.given(bytes, this.#clock.monotonicMs()),
     };
   }
 
@@ -364,7 +461,7 @@ class LaneBudget implements ReadBudget {
   }
 
   took(startedMs: number): void {
-    this.#limit.answered(this.#clock.monotonicMs() - startedMs);
+    this.#limit.latency.add(this.#clock.monotonicMs() - startedMs);
   }
 }
 

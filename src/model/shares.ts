@@ -7,8 +7,10 @@
 import type { Instant, JobId, WorkerId } from "./chunk.ts";
 import type { Priority } from "./job.ts";
 
-/** A grant lives so long by the Store's clock, and less by its worker's. */
+/** A grant lives so long by the Store's clock. */
 export const grantMs = 30_000;
+/** And by its worker's: a second less, since what was asked for at its end may come in a heap. */
+export const grantMsOfWorker = grantMs - 1_000;
 
 const renewalMsMost = 10_000;
 
@@ -79,9 +81,12 @@ export function grantFor(
   const aim = isFree ? Infinity : Math.floor(bytesFor(all, { total: orInfinity(caps.bytesPerSecond), limits, lanes }));
   const left = Math.min(roomIn(orInfinity(caps.bytesPerSecond), here), roomIn(jobLimit, ofJob));
   const lanesLeft = (caps.lanes ?? 0) - sum(here.map(({ counted }) => counted.lanes));
+  const ownLanes = aimLanes === null ? null : Math.max(0, Math.min(aimLanes, lanesLeft));
+  // A lane that has begun a chunk reads on as long as there are bytes: without a lane there are none.
+  const waits = ownLanes === 0 && own.lanesWanted > 0;
   return {
-    bytesPerSecond: finite(Math.max(0, Math.floor(Math.min(aim, left)))),
-    lanes: aimLanes === null ? null : Math.max(0, Math.min(aimLanes, lanesLeft)),
+    bytesPerSecond: waits ? 0 : finite(Math.max(0, Math.floor(Math.min(aim, left)))),
+    lanes: ownLanes,
     aim: { bytesPerSecond: finite(aim), lanes: aimLanes },
   };
 }

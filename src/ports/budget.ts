@@ -19,7 +19,10 @@ export interface GrantRequest {
   /** A process. One that reads otherwise beside its lanes (a listing) asks under a name of its own. */
   readonly worker: WorkerId;
   readonly jobId: JobId;
-  /** What it keeps to from now on, until it has an answer to this request: 0 when it is closed, null without a limit. */
+  /**
+   * What it keeps to from now on, until it has an answer to this request: 0 when it is closed, null without a limit. What
+   * it kept to within the last second, where reads came in heaps: the next one's would come on top of them.
+   */
   readonly holds: { readonly bytesPerSecond: number | null; readonly lanes: number };
   /** What it can make use of; null: all that it gets. */
   readonly wantsBytesPerSecond: number | null;
@@ -114,6 +117,8 @@ export interface ReadGate {
   close(nowMs: number): void;
   /** What it keeps to at that moment: 0 when it is closed, null without a limit. */
   holds(nowMs: number): number | null;
+  /** What the Store has to reckon with: the most that it kept to in the last second, where reads came in heaps in it. */
+  heldLately(nowMs: number): number | null;
   /** Since the last call. */
   takeUsage(): GateUsage;
   /** How long reads took since the last call, in milliseconds: the 95th percentile; null of none. */

@@ -46,6 +46,10 @@ export class SimGate implements ReadGate {
     return this.#limit.holds(nowMs);
   }
 
+  heldLately(nowMs: number): number | null {
+    return this.#limit.heldLately(nowMs);
+  }
+
   /** @param isHeldUp the limit was what held it up */
   read(bytes: number, isHeldUp: boolean): void {
     this.#bytes += bytes;

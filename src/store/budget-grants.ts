@@ -3,7 +3,7 @@ import { capDuring } from "../model/budget.ts";
 import type { Instant } from "../model/chunk.ts";
 import { countedBytes, type Holding, renewHolding } from "../model/holding.ts";
 import type { JobSpec, JobTerms } from "../model/job.ts";
-import { type Claimant, grantFor, type Granted, grantMs, renewalMs } from "../model/shares.ts";
+import { type Claimant, grantFor, type Granted, grantMs, grantMsOfWorker, renewalMs } from "../model/shares.ts";
 import type { Grant, GrantRecord, GrantRequest } from "../ports/budget.ts";
 import { noteGrant } from "./budget-history.ts";
 import { lockedCovering, sourceOf, throttleOf } from "./budget-sources.ts";
@@ -43,7 +43,7 @@ export async function grantShare(tx: Tx, request: GrantRequest, now: Instant): P
   return {
     ...granted,
     sourceId: source?.id ?? null,
-    lifeMs: grantMs,
+    lifeMs: grantMsOfWorker,
     renewMs: renewalMs(granted, claimants.length + 1),
   };
 }

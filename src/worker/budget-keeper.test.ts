@@ -18,6 +18,8 @@ class Gate implements ReadGate {
   rate: number | null = null;
   untilMs = 0;
   usage: GateUsage = { bytes: 0, waitedBytes: 0, waiting: 0 };
+  heapUntilMs = 0;
+  heldInHeaps: number | null = null;
 
   open(bytesPerSecond: number | null, untilMs: number): void {
     [this.rate, this.untilMs] = [bytesPerSecond, untilMs];
@@ -29,6 +31,10 @@ class Gate implements ReadGate {
 
   holds(nowMs: number): number | null {
     return nowMs < this.untilMs ? this.rate : 0;
+  }
+
+  heldLately(nowMs: number): number | null {
+    return nowMs < this.heapUntilMs ? this.heldInHeaps : this.holds(nowMs);
   }
 
   takeUsage(): GateUsage {
@@ -96,7 +102,7 @@ test("a gate is closed until there is a grant, and open from then on for what wa
     {
       worker: "worker-1",
       jobId: "job-1",
-      holds: { bytesPerSecond: 0, lanes: 3 },
+      holds: { bytesPerSecond: 0, lanes: 0 },
       wantsBytesPerSecond: null,
       lanesWanted: 4,
       readLatencyP95Ms: 12,
@@ -251,4 +257,24 @@ test("a share is not asked for while the same one is held or being given back: b
   expect(gate.holds(time.monotonicMs()), "given back once").toBe(10 * MB);
   await second.release();
   expect(released).toHaveLength(2);
+});
+
+test("a share that shrank is named as what it was while reads come in heaps, and by its size once that is over", async () => {
+  const { time, gate, asked, hold } = rig(
+    async () => given(50 * MB),
+    async () => {
+      [gate.heapUntilMs, gate.heldInHeaps] = [time.monotonicMs() + 1_000, 50 * MB];
+      return given(10 * MB);
+    },
+    async () => given(10 * MB),
+  );
+  hold();
+  await time.runFor(3_500);
+  const named = asked.map(({ atMs, request }) => [atMs, request.holds.bytesPerSecond]);
+  expect(named).toEqual([
+    [0, 0],
+    [1_000, 50 * MB],
+    [1_000, 50 * MB],
+    [2_000, 10 * MB],
+  ]);
 });

@@ -92,6 +92,8 @@ class Keeping {
   #grant: Grant | null = null;
   #askedAtMs = -Infinity;
   #requests = 0;
+  /** What the Store reckons with since the last request: more than is held, for a second, where reads came in heaps. */
+  #named: number | null = 0;
   /** What was told with the last request: all it can get, at first. */
   #wants: number | null = null;
   #slowDownsTold = 0;
@@ -123,7 +125,9 @@ class Keeping {
     const grant = this.#grant;
     if (grant === null) return true;
     const isNew = this.#requests === 1;
-    if (this.#options.clock.monotonicMs() - this.#askedAtMs >= (isNew ? soonMs : grant.renewMs)) return true;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#askedAtMs >= (isNew ? soonMs : grant.renewMs)) return true;
+    if (orInfinity(this.#account.gate.heldLately(nowMs)) < orInfinity(this.#named)) return true;
     const { aim } = grant;
     const isShort = (grant.bytesPerSecond ?? Infinity) < nearlyAll * (aim.bytesPerSecond ?? Infinity);
     const lacksLanes = (grant.lanes ?? Infinity) < (aim.lanes ?? Infinity);
@@ -186,16 +190,23 @@ class Keeping {
       this.#bytes = 0;
       this.#waitedBytes = 0;
     }
+    this.#named = gate.heldLately(nowMs);
     this.#askedAtMs = nowMs;
     this.#requests += 1;
     return {
       worker: this.#options.worker,
       jobId,
-      holds: { bytesPerSecond: holds, lanes: running },
+      // Lanes that have begun and may not read count for nothing: nobody has to wait for them.
+      holds: { bytesPerSecond: this.#named, lanes: holds === 0 ? 0 : running },
       wantsBytesPerSecond: this.#wants,
       lanesWanted: wanted,
       readLatencyP95Ms: gate.takeP95Ms(),
       slowDowns: Math.max(0, slowDowns() - this.#slowDownsTold),
     };
   }
+}
+
+/** Null is no limit. */
+function orInfinity(rate: number | null): number {
+  return rate ?? Infinity;
 }

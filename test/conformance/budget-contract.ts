@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { calmMs, reactionMs } from "../../src/model/aimd.ts";
 import type { SourceLimits } from "../../src/model/budget.ts";
 import { type JobTerms, priorities, usualTerms } from "../../src/model/job.ts";
-import { grantMs } from "../../src/model/shares.ts";
+import { grantMs, grantMsOfWorker } from "../../src/model/shares.ts";
 import type { BudgetedStore } from "./budgeted-store.ts";
 import type { BudgetStore, Grant, GrantRequest } from "../../src/ports/budget.ts";
 import { Random } from "../../src/simulate/random.ts";
@@ -141,7 +141,7 @@ function grantTests(make: () => Promise<Rig>): void {
       ["deep", 7 * MB],
       [null, null],
     ]);
-    expect(grants.every(({ lifeMs, lanes }) => lifeMs === grantMs && lanes === null)).toBe(true);
+    expect(grants.every(({ lifeMs, lanes }) => lifeMs === grantMsOfWorker && lanes === null)).toBe(true);
     await expect(new Reader(clock, "w", "none").ask(store.budget)).rejects.toMatchObject({ code: "job_unknown" });
   });
 

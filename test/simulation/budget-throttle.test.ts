@@ -17,8 +17,8 @@ import { simTime } from "./sim-clock.ts";
 const never = new AbortController().signal;
 const minuteMs = 60_000;
 const workers = 4;
-const lanesEach = 4;
 const thresholdMs = 200;
+const readsOfChunk = 40;
 
 /** A read takes longer the more of them there are; others' count too. */
 class BusySource {
@@ -26,6 +26,8 @@ class BusySource {
   readonly #process: SimProcess;
   active = 0;
   outside = 0;
+  /** Reads that have ended. */
+  served = 0;
 
   constructor(time: SimTime) {
     this.#time = time;
@@ -40,6 +42,7 @@ class BusySource {
     this.active += 1;
     await this.#process.clock.sleep(this.latencyMs() + (this.#time.monotonicMs() % 7));
     this.active -= 1;
+    this.served += 1;
   }
 }
 
@@ -59,9 +62,9 @@ function budgetOf(limit: SharedLimit, process: SimProcess): ReadBudget {
 function runWorker(
   name: string,
   jobId: string,
-  parts: { time: SimTime; budget: BudgetStore; source: BusySource },
+  parts: { time: SimTime; budget: BudgetStore; source: BusySource; lanesEach: number },
 ): void {
-  const { time, budget, source } = parts;
+  const { time, budget, source, lanesEach } = parts;
   const process = new SimProcess(name, time);
   const limit = new SharedLimit(new SharedArrayBuffer(SharedLimit.byteLength));
   let allowed = lanesEach;
@@ -81,26 +84,36 @@ function runWorker(
         continue;
       }
       running += 1;
-      await reads.book(2 ** 20, never);
-      const startedMs = reads.startMs();
-      await source.read();
-      reads.took(startedMs);
+      // A lane that has begun a chunk keeps it.
+      for (let read = 0; read < readsOfChunk; read += 1) {
+        await reads.book(2 ** 20, never);
+        const startedMs = reads.startMs();
+        await source.read();
+        reads.took(startedMs);
+      }
       running -= 1;
     }
   };
   for (let count = 0; count < lanesEach; count += 1) void lane();
 }
 
-test("a fleet backs off from a source that gets slow, and takes its lanes again when it is quick", async () => {
+interface Throttled {
+  readonly time: SimTime;
+  readonly budget: BudgetStore;
+  readonly source: BusySource;
+}
+
+async function throttledFleet(lanesEach: number, limitBytesPerSecond: number | null): Promise<Throttled> {
   const time = simTime();
   const { clock } = new SimProcess("coordinator", time);
   const { store, budget } = await openSqliteState({ path: ":memory:", clock, newJobId: () => "job-1" });
   const thresholds = [{ type: "read_latency", name: "slow", above: thresholdMs } as const];
-  const limits = { production: false, statedPeakBytesPerSecond: null, limitBytesPerSecond: null, timetable: null };
+  const limits = { production: false, statedPeakBytesPerSecond: null, limitBytesPerSecond, timetable: null };
   await budget.putSource({ id: "archive", location: "file:///source", ...limits, thresholds });
   await store.createJob({ ...jobSpec(), source: "file:///source" });
   const source = new BusySource(time);
-  for (let worker = 1; worker <= workers; worker += 1) runWorker(`worker-${worker}`, "job-1", { time, budget, source });
+  for (let worker = 1; worker <= workers; worker += 1)
+    runWorker(`worker-${worker}`, "job-1", { time, budget, source, lanesEach });
   void throttle({
     budget,
     signals: { read: () => Promise.reject(new Error("there is none")) },
@@ -108,6 +121,12 @@ test("a fleet backs off from a source that gets slow, and takes its lanes again 
     onError: (error) => expect(error).toBeNull(),
     signal: never,
   });
+  return { time, budget, source };
+}
+
+test("a fleet backs off from a source that gets slow, and takes its lanes again when it is quick", async () => {
+  const lanesEach = 4;
+  const { time, budget, source } = await throttledFleet(lanesEach, null);
   const lanes = async (): Promise<number | null> => (await budget.source("archive")).lanesAllowed;
 
   await time.runFor(2 * minuteMs);
@@ -133,3 +152,16 @@ test("a fleet backs off from a source that gets slow, and takes its lanes again 
   expect(await lanes(), "all of them again").toBeNull();
   expect(source.active).toBeGreaterThanOrEqual(workers * lanesEach - 2);
 });
+
+for (const limitBytesPerSecond of [null, 500 * 2 ** 20])
+  test(`lanes that have begun and may not read now keep nobody from reading (limit ${limitBytesPerSecond})`, async () => {
+    const { time, budget, source } = await throttledFleet(1, limitBytesPerSecond);
+    source.outside = 20;
+    await time.runFor(2 * minuteMs);
+    expect((await budget.source("archive")).lanesAllowed).toBe(1);
+    for (let minute = 0; minute < 10; minute += 1) {
+      const before = source.served;
+      await time.runFor(minuteMs);
+      expect(source.served - before, `in minute ${minute}`).toBeGreaterThan(100);
+    }
+  });

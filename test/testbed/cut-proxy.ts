@@ -22,6 +22,8 @@ export interface CutProxy extends AsyncDisposable {
 export interface Served {
   /** Monotonic. */
   readonly atMs: number;
+  /** They came at some time since then; the same when absent. */
+  readonly sinceMs?: number;
   readonly bytes: number;
 }
 
@@ -30,7 +32,11 @@ export function mostInASecond(served: readonly Served[]): number {
   let [most, sum, from] = [0, 0, 0];
   for (const { atMs, bytes } of served) {
     sum += bytes;
-    for (let first = served[from]; first !== undefined && first.atMs <= atMs - 1_000; first = served[from]) {
+    for (
+      let first = served[from];
+      first !== undefined && (first.sinceMs ?? first.atMs) <= atMs - 1_000;
+      first = served[from]
+    ) {
       sum -= first.bytes;
       from += 1;
     }
@@ -70,6 +76,8 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       [client, server],
       [server, client],
     ] as const) {
+      // It adds no wait of its own: a small piece does not wait for the answer to the one before.
+      from.setNoDelay(true);
       from.on("data", (bytes) => {
         if (from === server) served.push({ atMs: performance.now(), bytes: bytes.length });
         to.write(bytes);
