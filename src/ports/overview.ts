@@ -146,7 +146,7 @@ export interface FleetJob {
   readonly isLed: boolean;
   readonly leadEpoch: number;
   readonly counters: Counters;
-  /** Chunks that are leased now, expired or not. */
+  /** Chunks that are leased, or whose lease ran out within the last minute. */
   readonly leasedChunks: number;
   /** Chunks that failed for good, counted up to 1,000. */
   readonly failedChunks: number;

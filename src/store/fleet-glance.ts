@@ -11,6 +11,8 @@ import type { Database, JobRow, Tx } from "./schema.ts";
 
 const failedMax = 1_000;
 const inboxMax = 10_000;
+/** What nobody has taken over for so long is not under way. */
+const takenAgainMs = 60_000;
 
 export interface FleetQuery {
   readonly jobsMax: number;
@@ -35,7 +37,7 @@ export async function fleetGlance(tx: Tx, { jobsMax, now, isLed, size }: FleetQu
     .execute();
   const wantLeader = open.filter(({ status, wish }) => status !== "paused" && wish === null);
   const jobs: FleetJob[] = [];
-  for (const row of open.slice(0, jobsMax)) jobs.push(await fleetJob(tx, row, isLed(row, now)));
+  for (const row of open.slice(0, jobsMax)) jobs.push(await fleetJob(tx, row, { isLed: isLed(row, now), now }));
   return {
     now,
     statuses: Object.fromEntries(counted.map(({ status, jobs: count }) => [status, count])) as Partial<
@@ -47,8 +49,13 @@ export async function fleetGlance(tx: Tx, { jobsMax, now, isLed, size }: FleetQu
   };
 }
 
-async function fleetJob(tx: Tx, row: JobRow, isLed: boolean): Promise<FleetJob> {
-  const rows = await countRows(tx, row.id);
+interface Look {
+  readonly isLed: boolean;
+  readonly now: Instant;
+}
+
+async function fleetJob(tx: Tx, row: JobRow, { isLed, now }: Look): Promise<FleetJob> {
+  const rows = await countRows(tx, row.id, now);
   return {
     id: row.id,
     status: row.status,
@@ -63,12 +70,14 @@ async function fleetJob(tx: Tx, row: JobRow, isLed: boolean): Promise<FleetJob> 
 type Counted = Pick<FleetJob, "leasedChunks" | "failedChunks" | "inboxRows">;
 
 /** The conditions on states are those of the partial indexes, word by word. */
-async function countRows(tx: Tx, jobId: JobId): Promise<Counted> {
+async function countRows(tx: Tx, jobId: JobId, now: Instant): Promise<Counted> {
   const rows = tx.selectFrom("chunks").where("job_id", "=", jobId);
   const failed = endedForGood(rows.where(sql<boolean>`state = 'failed'`));
+  // Where an old snapshot is held open, the index keeps every lease that there ever was: those at its end are looked at.
+  const leased = rows.where(sql<boolean>`state = 'in_progress'`).where("expires_at", ">", now - takenAgainMs);
   const inbox = tx.selectFrom("inbox").select("id").where("job_id", "=", jobId);
   return {
-    leasedChunks: await countOf(tx, rows.where(sql<boolean>`state = 'in_progress'`).select("id")),
+    leasedChunks: await countOf(tx, leased.select("id")),
     failedChunks: await countOf(tx, failed.select("id").limit(failedMax)),
     inboxRows: await countOf(tx, inbox.limit(inboxMax)),
   };

@@ -291,5 +291,10 @@ function fleetTests(open: OpenState): void {
     expect(await state.overview.fleet(1)).toMatchObject({ jobsWithoutLeader: 2, jobs: [{ id: waiting.id }] });
     await store.wish(lead.jobId, "pause");
     expect((await state.overview.fleet(1)).jobsWithoutLeader).toBe(1);
+    const leased = async (): Promise<number | undefined> =>
+      (await state.overview.fleet(10)).jobs.find(({ id }) => id === lead.jobId)?.leasedChunks;
+    expect(await leased()).toBe(1);
+    clock.nowMs += 600_000;
+    expect(await leased(), "nobody is at work any more").toBe(0);
   });
 }
