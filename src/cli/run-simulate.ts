@@ -1,6 +1,7 @@
 /** What `simulate` runs. Loaded by that command alone. */
 import { setImmediate } from "node:timers/promises";
 import { GodwitError } from "../base/errors.ts";
+import { systemClock } from "../platform/clock.ts";
 import { predict } from "../simulate/predict.ts";
 import { answer } from "./answer.ts";
 import { chartOf } from "./simulate/chart.ts";
@@ -22,9 +23,12 @@ export async function runSimulate({ path, seed, json, plain, surroundings }: Run
   const scenario = readScenario(path);
   using interrupt = surroundings.onInterrupt();
   const { signal } = interrupt;
-  const prediction = await predict({ scenario, seed, turn: () => setImmediate(), signal }).catch((error: unknown) => {
-    throw signal.aborted ? stopped() : error;
-  });
+  const onTime = tellTime(surroundings);
+  const prediction = await predict({ scenario, seed, turn: () => setImmediate(), signal, onTime }).catch(
+    (error: unknown) => {
+      throw signal.aborted ? stopped() : error;
+    },
+  );
   if (json) {
     answer(surroundings, documentOf(prediction));
   } else {
@@ -33,6 +37,23 @@ export async function runSimulate({ path, seed, json, plain, surroundings }: Run
     surroundings.stdout.write(`${tableOf(prediction, plain)}\n\n${chart}\n`);
   }
   return prediction.deadline?.isMet === false ? 1 : 0;
+}
+
+const lineEveryMs = 10_000;
+
+/** A line on stderr every 10 s: large fleets take a minute or more. */
+function tellTime({ stderr }: Pick<Surroundings, "stderr">): (simulatedMs: number) => void {
+  let toldAtMs = systemClock.monotonicMs();
+  let run = 1;
+  let lastMs = 0;
+  return (simulatedMs) => {
+    if (simulatedMs < lastMs) run += 1;
+    lastMs = simulatedMs;
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - toldAtMs < lineEveryMs) return;
+    toldAtMs = nowMs;
+    stderr.write(`simulation ${run}: ${durationText(simulatedMs)} of the fleet's time is over\n`);
+  };
 }
 
 function stopped(): GodwitError {

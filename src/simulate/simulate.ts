@@ -66,6 +66,8 @@ export interface SimulateOptions {
   readonly signal: AbortSignal;
   /** Calls of the Store, after which the job goes on as it had been; absent: enough for most. */
   readonly callsMax?: number;
+  /** After each look: how much of the fleet's time is over. A prediction simulates several times: it begins anew then. */
+  readonly onTime?: (simulatedMs: number) => void;
 }
 
 /** @throws what a defect of the fleet's own code throws; the signal's reason */
@@ -84,6 +86,7 @@ export function fleetRate({ workers }: Scenario): number {
 class Run implements AsyncDisposable {
   readonly #scenario: Scenario;
   readonly #signal: AbortSignal;
+  readonly #onTime: SimulateOptions["onTime"];
   readonly #time: SimTime;
   readonly #fleet: Fleet;
   readonly #meter: LoadMeter;
@@ -110,6 +113,7 @@ class Run implements AsyncDisposable {
     const { time, meter, tally, scale, random, cap } = parts.world;
     this.#scenario = scenario;
     this.#signal = signal;
+    this.#onTime = options.onTime;
     this.#fleet = parts.fleet;
     this.#effort = parts.effort;
     this.#time = time;
@@ -149,6 +153,7 @@ class Run implements AsyncDisposable {
     while (this.#fleet.end === null && !this.#isExhausted()) {
       this.#signal.throwIfAborted();
       await this.#second();
+      this.#onTime?.(this.#time.now() - this.#scenario.start);
       const { defect, end } = this.#fleet;
       if (defect !== null) throw defect;
       if (end !== null) break;
