@@ -1,5 +1,5 @@
 /** One way to add a command: its options come from their schema, its examples stand in its help and in the reference. */
-import { Argument, type Command, Option } from "commander";
+import { Argument, type Command, type CommanderError, Option } from "commander";
 import type { OptionSpec, OptionSpecs, Values } from "./job-options.ts";
 import { parseOptions } from "./job-options.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -27,6 +27,18 @@ export interface CommandSpec<T extends OptionSpecs> {
   run(args: readonly string[], values: Values<T>): Promise<number>;
 }
 
+/** Where what was typed is not understood: whose it was. */
+const commandsOf = new WeakMap<CommanderError, string>();
+
+/** @returns such as `godwit report verify`; null where no command was found */
+export function commandOfError(error: CommanderError): string | null {
+  return commandsOf.get(error) ?? null;
+}
+
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+}
+
 const examples = new WeakMap<Command, readonly Example[]>();
 
 export function examplesOf(command: Command): readonly Example[] {
@@ -44,6 +56,10 @@ export function addCommand<T extends OptionSpecs>(
     .command(spec.name)
     .summary(spec.summary)
     .description(spec.description ?? spec.summary);
+  command.exitOverride((error) => {
+    commandsOf.set(error, nameOf(command));
+    throw error;
+  });
   for (const argument of spec.arguments) {
     const shown = argument.optional === true ? `[${argument.name}]` : `<${argument.name}>`;
     command.addArgument(new Argument(shown, argument.help));

@@ -47,3 +47,10 @@ test.each([
 test.each(["-1", "1.5", "all"])("--max-delete %s is refused", (maxDelete) => {
   expect(() => parseOptions(syncJobOptions, { maxDelete })).toThrow(/^usage: --max-delete/);
 });
+
+test("an option that means nothing without a switch is refused without it, whatever its value", () => {
+  expect(() => parseOptions(syncJobOptions, { maxDelete: "1000" })).toThrow(
+    /^usage: --max-delete <n>: means nothing without --delete$/,
+  );
+  expect(parseOptions(syncJobOptions, { maxDelete: "7", delete: true })).toMatchObject({ maxDelete: 7 });
+});

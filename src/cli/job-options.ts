@@ -84,10 +84,13 @@ const syncOptions = {
     "remove what only the target has, once everything of the source has arrived; with --files-from only paths of that list",
     z.boolean().default(false),
   ),
-  maxDelete: option(
-    "--max-delete <n>",
-    "refuse to delete more entries than this (default: 1000)",
-    count.default(1_000),
+  maxDelete: optionOnlyWith(
+    "delete",
+    option(
+      "--max-delete <n>",
+      "with --delete: refuse to delete more entries than this (default: 1000)",
+      count.default(1_000),
+    ),
   ),
 } as const;
 
@@ -126,11 +129,18 @@ export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
   /** May be given several times; its value is the list. */
   readonly repeats?: boolean;
+  /** The name of a switch without which it means nothing. */
+  readonly onlyWith?: string;
 }
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 export function option<S extends z.ZodType>(flags: string, help: string, schema: S): OptionSpec<S> {
   return { flags, help, schema };
+}
+
+/** Refused without that switch: whoever types it alone has forgotten something. */
+export function optionOnlyWith<S extends z.ZodType>(onlyWith: string, spec: OptionSpec<S>): OptionSpec<S> {
+  return { ...spec, onlyWith };
 }
 
 /** Not commander's variadic options: those would swallow the arguments that follow. */
@@ -152,19 +162,26 @@ export type Values<T extends OptionSpecs> = { readonly [K in keyof T]: z.output<
 export function parseOptions<T extends OptionSpecs>(specs: T, raw: Readonly<Record<string, unknown>>): Values<T> {
   const values: Record<string, unknown> = {};
   for (const [name, { schema, flags }] of Object.entries(specs)) values[name] = parseValue(flags, schema, raw[name]);
+  for (const [name, { flags, onlyWith }] of Object.entries(specs)) {
+    const isAlone = onlyWith !== undefined && raw[name] !== undefined && values[onlyWith] !== true;
+    if (isAlone)
+      throw refused(flags, `means nothing without ${specs[onlyWith]?.flags}`, "Add that, or leave this out.");
+  }
   return values as Values<T>;
 }
 
+function refused(flags: string, why: string, hint: string): GodwitError {
+  return new GodwitError("usage", { disposition: "fatal", what: `${flags}: ${why}`, hint });
+}
+
 function parseValue(flags: string, schema: z.ZodType, raw: unknown): unknown {
-  const refuse = (why: string, hint: string): GodwitError =>
-    new GodwitError("usage", { disposition: "fatal", what: `${flags}: ${why}`, hint });
   try {
     const parsed = schema.safeParse(raw);
     if (parsed.success) return parsed.data;
-    throw refuse(complaint(parsed.error, raw), "See --help for what this option takes.");
+    throw refused(flags, complaint(parsed.error, raw), "See --help for what this option takes.");
   } catch (error) {
     // Sizes, rates and lengths of time explain themselves, but do not know whose they are.
-    if (error instanceof GodwitError && !error.what.startsWith(flags)) throw refuse(error.what, error.hint);
+    if (error instanceof GodwitError && !error.what.startsWith(flags)) throw refused(flags, error.what, error.hint);
     throw error;
   }
 }

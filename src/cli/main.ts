@@ -2,6 +2,7 @@
 import { CommanderError } from "commander";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import { answerError } from "./answer.ts";
+import { commandOfError } from "./command.ts";
 import { buildProgram } from "./program.ts";
 import { processSurroundings, type Surroundings } from "./surroundings.ts";
 import { tellError } from "./tell-error.ts";
@@ -80,9 +81,13 @@ function exitCodeOfError(error: GodwitError): number {
 
 function usage(error: CommanderError): GodwitError {
   const isBare = error.code === "commander.help";
+  const command = commandOfError(error);
   return new GodwitError("usage", {
     disposition: "fatal",
     what: isBare ? "no command was given" : error.message.replace(/^error: /, "").replaceAll("\n", " "),
-    hint: "`godwit --help` and `godwit COMMAND --help` show what there is, with examples.",
+    hint:
+      command === null
+        ? "`godwit --help` and `godwit COMMAND --help` show what there is, with examples."
+        : `\`${command} --help\` shows what it takes, with examples.`,
   });
 }

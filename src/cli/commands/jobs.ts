@@ -10,7 +10,7 @@ import { addCommand } from "../command.ts";
 import { discardStaged } from "../discard.ts";
 import { parseDuration } from "../duration.ts";
 import { jobByName } from "../find-job.ts";
-import { type GeneralValues, generalOptions, option } from "../job-options.ts";
+import { type GeneralValues, generalOptions, option, optionOnlyWith } from "../job-options.ts";
 import { jobDetails, jobTable, type ListedJob } from "../job-table.ts";
 import type { JobsDocument } from "../json-shapes.ts";
 import { jobJson } from "../outcome.ts";
@@ -25,10 +25,13 @@ const jobsOptions = {
     "remove ended jobs with their reports and whatever they left staged",
     z.boolean().default(false),
   ),
-  olderThan: option(
-    "--older-than <time>",
-    "with --prune: only jobs that ended longer ago (default: 30d)",
-    z.string().default("30d").transform(parseDuration),
+  olderThan: optionOnlyWith(
+    "prune",
+    option(
+      "--older-than <time>",
+      "with --prune: only jobs that ended longer ago (default: 30d)",
+      z.string().default("30d").transform(parseDuration),
+    ),
   ),
   state,
   json,
