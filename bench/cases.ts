@@ -1,4 +1,4 @@
-/** What is compared, and the bound that each ratio must keep (issue 2). */
+/** What is compared, and the bound that each ratio must keep. */
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openFleet } from "../test/testbed/fleet.ts";
 import { startPostgres } from "../test/testbed/postgres.ts";
 import { startS3Server, type S3Server } from "../test/testbed/servers.ts";
+import { drawBackOff } from "./back-off.ts";
 import { capComparison } from "./cap.ts";
 import { compare, type Comparison, type ComparisonResult, type Side } from "./comparison.ts";
 import type { Step } from "./measure.ts";
@@ -208,6 +209,9 @@ const queue: Case = async (setting) => [await queueComparison(setting)];
 
 const cap: Case = (setting) => capComparison(setting);
 
+/** Takes 24 minutes, and draws a page's picture: only when it is named. */
+const backOff: Case = (setting) => drawBackOff(setting);
+
 /** Once each: what counts is memory and state, and that neither grows with the tree. */
 function memoryComparison(setting: Setting, name: string, count: number): Comparison {
   const source = makeTree(setting.scratch, manySmall(`memory-${count}`, count, 0, setting.scale));
@@ -284,3 +288,6 @@ function limitComparison(setting: Setting, name: string, source: string): Compar
 }
 
 export const cases: Readonly<Record<string, Case>> = { large, small, s3, million, fleet, queue, cap, limit };
+
+/** Only when they are named. */
+export const studies: Readonly<Record<string, Case>> = { "back-off": backOff };

@@ -7,7 +7,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cases, type Setting } from "./cases.ts";
+import { cases, type Setting, studies } from "./cases.ts";
 import type { ComparisonResult } from "./comparison.ts";
 import { godwitIsBuilt } from "./sides.ts";
 import { asTable } from "./table.ts";
@@ -54,12 +54,14 @@ async function main(): Promise<void> {
   if (!godwitIsBuilt()) console.error("dist/ is not built: only the other side is run");
   mkdirSync(setting.scratch, { recursive: true });
   const results: ComparisonResult[] = [];
+  const all = { ...cases, ...studies };
   for (const name of names) {
-    const run = cases[name];
-    if (run === undefined) throw new Error(`no case ${name}; there are: ${Object.keys(cases).join(", ")}`);
+    const run = all[name];
+    if (run === undefined) throw new Error(`no case ${name}; there are: ${Object.keys(all).join(", ")}`);
     const ofCase = await run(setting);
     // A trial on smaller trees, or of one side, must not replace the figures.
-    if (setting.scale === 1 && setting.only === null && godwitIsBuilt()) save(name, setting, ofCase);
+    const counts = setting.scale === 1 && setting.only === null && godwitIsBuilt();
+    if (counts && ofCase.length > 0) save(name, setting, ofCase);
     results.push(...ofCase);
   }
   console.log(asTable(results));
