@@ -11,11 +11,12 @@ import type { Meter } from "../model/meter.ts";
 import { systemClock } from "../platform/clock.ts";
 import { openSignals } from "../platform/signals.ts";
 import { readSecret } from "../platform/secrets.ts";
-import { BudgetKeeper } from "../worker/budget-keeper.ts";
+import { type BudgetAccount, BudgetKeeper } from "../worker/budget-keeper.ts";
 import type { Log } from "../platform/log.ts";
 import type { BudgetStore } from "../ports/budget.ts";
 import type { Hints } from "../ports/hints.ts";
 import type { Instruments } from "../ports/instruments.ts";
+import type { PlanPage } from "../ports/source.ts";
 import type { Store } from "../ports/store.ts";
 import { discardLogged } from "./discard-logged.ts";
 import { mayHaveLeft } from "./discard.ts";
@@ -68,23 +69,34 @@ export async function runCoordinator(options: RunCoordinatorOptions): Promise<vo
   await throttling;
 }
 
-/** The places of a job; its source is listed under a share of its own. */
+/** The places of a job; its source is listed under a share of its own, which is given back when a listing has ended. */
 async function openLimited(keeper: BudgetKeeper, job: Job, meter: Meter): Promise<JobPlaces> {
   const places = await openPlaces(job.spec, openOptions(job.id, job.spec), meter);
   const gate = new SharedLimit(new SharedArrayBuffer(SharedLimit.byteLength));
-  const held = keeper.hold({
+  const source = limitReads(places.source, gate, systemClock);
+  const listing = {
     jobId: job.id,
     gate,
     lanes: () => ({ wanted: 0, running: 0 }),
     slowDowns: () => meter.read("retries"),
     onLanes: () => undefined,
-  });
+  };
   return {
     ...places,
-    source: limitReads(places.source, gate, systemClock),
-    [Symbol.asyncDispose]: async () => {
-      await held.release();
-      await closePlaces(places);
-    },
+    source: { ...source, plan: (after, signal) => whileHeld(keeper, listing, source.plan(after, signal)) },
+    [Symbol.asyncDispose]: () => closePlaces(places),
   };
+}
+
+async function* whileHeld(
+  keeper: BudgetKeeper,
+  listing: BudgetAccount,
+  pages: AsyncIterable<PlanPage>,
+): AsyncGenerator<PlanPage> {
+  const held = keeper.hold(listing);
+  try {
+    yield* pages;
+  } finally {
+    await held.release();
+  }
 }
