@@ -41,7 +41,7 @@ const usageCodes = new Set<string>([
   "server_version",
 ]);
 /** The same command again goes on where this one was. */
-const resumableCodes = new Set<string>(["interrupted", "disk_full", "server_unreachable", "server_busy"]);
+const resumableCodes = new Set<string>(["interrupted", "disk_full", "server_unreachable", "server_busy", "store_busy"]);
 const findingCodes = new Set<string>(["report_altered", "report_signer", "report_invalid"]);
 
 /** @returns the exit code */

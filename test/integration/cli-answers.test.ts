@@ -238,3 +238,17 @@ test("a reader that is gone before the last word was written is no error", async
     expect(await end, args.join(" ")).toMatchObject({ exitCode: 0, stderr: "" });
   }
 });
+
+test("a report that could not be written is refused before the job, with exit code 2", async () => {
+  const [state, source] = [tempDir("state"), tempDir("source")];
+  const target = join(tempDir("target"), "new");
+  for (const [options, words] of [
+    [["--report", join(source, "none", "r.json")], "there is no directory"],
+    [["--report", source], "is a directory"],
+    [["--report", join(state, "r.json"), "--dry-run"], "a dry run makes no report"],
+  ] as const) {
+    const end = await godwit(["copy", source, target, ...options], { state });
+    expect(end, end.stderr).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(words) as unknown });
+  }
+  expect(existsSync(target)).toBe(false);
+});

@@ -12,6 +12,7 @@ import { refuseOtherLists } from "../job-spec.ts";
 import { refuseManyLanes } from "../lanes.ts";
 import { serverJobOptions, serverOf, serverOptions } from "../server-options.ts";
 import { openStateOf } from "../state.ts";
+import { refuseReport } from "../report-file.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { tellJob } from "./jobs.ts";
 import { runToEnd } from "./transfer.ts";
@@ -49,6 +50,7 @@ export function addControlCommands(program: Command, surroundings: Surroundings)
       options: resumeOptions,
       examples: [{ line: "godwit resume 20260131-1200" }, { line: "godwit resume 20260131-1200 --limit 50MB/s" }],
       run: async ([name = ""], values) => {
+        refuseReport(values);
         const server = serverOf({ specs: resumeOptions, values, here: ["state"], there: ["detach", "priority"] });
         if (server !== null) {
           const { resumeOnServer } = await import("../remote/control.ts");

@@ -29,7 +29,7 @@ import {
 import { jobSpec } from "../job-spec.ts";
 import { storedExceptions, tellExceptions } from "../exceptions.ts";
 import { exitCodeOf, isClean, jobJson, jobText } from "../outcome.ts";
-import { writeJobReport } from "../report-file.ts";
+import { refuseReport, writeJobReport } from "../report-file.ts";
 import { runJob } from "../run-job.ts";
 import { refuseManyLanes } from "../lanes.ts";
 import { serverJobOptions, serverOf } from "../server-options.ts";
@@ -109,6 +109,7 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
     [source = "", target = ""]: readonly string[],
     values: (JobValues | SyncValues) & Values<typeof serverJobOptions>,
   ): Promise<number> => {
+    refuseReport(values);
     const typed = { specs: syncOptions, values, here: notOnServers, there: ["detach", "priority"] };
     const server = serverOf(typed);
     if (server !== null) {
@@ -118,6 +119,7 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
     refuseManyLanes(values);
     const spec = jobSpec({ kind, source, target, values });
     await refuseBadList(spec);
+    if (kind !== "check") await tellWithoutXattrs(surroundings);
     return values.dryRun ? tellDryRun(spec, values.json, surroundings) : runTransfer(spec, values, surroundings);
   };
   if (kind === "copy") addCommand(program, { ...command, options: copyOptions, run }, surroundings);
@@ -135,6 +137,13 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
 /** Lanes read the list when the job runs; what is wrong with it is said before there is one. @throws config_invalid */
 async function refuseBadList({ source, filesFrom }: JobSpec): Promise<void> {
   if (filesFrom !== null) (await connectorFor(source)).checkList?.(filesFrom.path);
+}
+
+/** Nothing else tells it: what is not looked at is no loss of an entry. */
+async function tellWithoutXattrs({ stderr }: Pick<Surroundings, "stderr">): Promise<void> {
+  const { xattrsSupported } = await import("../../connectors/fs/xattrs.ts");
+  if (!xattrsSupported)
+    stderr.write("fs-xattr is not installed: extended attributes of files are neither read nor copied\n");
 }
 
 async function runTransfer(spec: JobSpec, values: JobValues | SyncValues, surroundings: Surroundings): Promise<number> {

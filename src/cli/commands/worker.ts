@@ -12,7 +12,7 @@ export function addWorkerCommand(program: Command, surroundings: Surroundings, v
       name: "worker",
       summary: "work on the jobs of a fleet",
       description:
-        "Works on whatever jobs are open in the fleet's store, until it is told to end. Any number of workers, on any machines that see the sources and targets under the same names. It keeps nothing: SIGTERM releases what it holds, with what is confirmed; after a crash others take it up within 60 s.",
+        "Works on whatever jobs are open in the fleet's store, until it is told to end. Any number of workers, on any machines that see the sources and targets under the same names. It keeps nothing: SIGTERM releases what it holds, with what is confirmed; after a crash others take it up when its leases have run out, within 60 s.",
       arguments: [],
       options: workerOptions,
       examples: [
