@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Random } from "../simulate/random.ts";
 import { SimProcess } from "../simulate/sim-process.ts";
 import type { SimTime } from "../simulate/sim-time.ts";
@@ -375,4 +375,65 @@ describe("a source that answers late", () => {
       expect(sum(reads, fromMs, fromMs + 1_000)).toBeLessThanOrEqual(1.05 * 50 * MB);
     expect(askedMost).toBeLessThanOrEqual((0.055 + 0.01) * 50 * MB);
   });
+
+  test("is not called held up by its limit while it uses little of it", async () => {
+    const { time, process, limit, lane } = rig();
+    limit.open(50 * MB, 600_000, 0);
+    const budget = lane();
+    void (async () => {
+      for (;;) {
+        using pending = await budget.request(250_000, never);
+        await process.clock.sleep(100);
+        pending.answered();
+      }
+    })();
+    await time.runFor(10_000);
+    const { bytes, waitedBytes } = limit.takeUsage();
+    expect(bytes).toBeGreaterThanOrEqual(20 * MB);
+    expect(waitedBytes).toBeLessThan(0.5 * bytes);
+  });
+
+  test("one answer that never comes does not stop the other lanes", async () => {
+    const { time, process, limit, reads, lane } = rig();
+    limit.bytesPerSecond = 5 * MB;
+    const bytes = 250_000;
+    const fetch = async (budget: ReadBudget, tookMs: number): Promise<void> => {
+      using pending = await budget.request(bytes, never);
+      await process.clock.sleep(tookMs);
+      reads.push({ atMs: time.monotonicMs(), bytes });
+      pending.answered();
+    };
+    for (let at = 0; at < 4; at += 1) {
+      const budget = lane();
+      void (async () => {
+        for (;;) await fetch(budget, 20);
+      })();
+    }
+    await time.runFor(5_000);
+    void fetch(lane(), 600_000);
+    await time.runFor(30_000);
+    // What it holds of the last second is not used meanwhile.
+    expect(sum(reads, 10_000, 35_000)).toBeGreaterThanOrEqual(0.85 * 25 * 5 * MB);
+  });
+});
+
+test("who waits under a limit that never changes leaves nothing behind", async () => {
+  const waitAsync = Atomics.waitAsync.bind(Atomics);
+  const endings: (number | undefined)[] = [];
+  const spy = vi.spyOn(Atomics, "waitAsync").mockImplementation(((
+    cells: Int32Array,
+    index: number,
+    value: number,
+    ms?: number,
+  ) => {
+    endings.push(ms);
+    return waitAsync(cells, index, value, ms);
+  }) as typeof Atomics.waitAsync);
+  const { time, limit, busy } = rig();
+  limit.bytesPerSecond = 5 * MB;
+  for (let lane = 0; lane < 9; lane += 1) busy();
+  await time.runFor(5_000);
+  spy.mockRestore();
+  expect(endings.length).toBeGreaterThan(100);
+  expect(Math.max(...endings.map((ms) => ms ?? Infinity))).toBeLessThanOrEqual(2_000);
 });

@@ -50,6 +50,7 @@ const cellCount = 15;
 
 /** What is asked for and not answered yet is no more than is read in the time of a usual answer, and in so much more. */
 const aheadMs = 50;
+const requestsMin = 3;
 /** Of the usual time, each answer changes so much; one that took longer counts as twice the usual time. */
 const usualPart = 0.1;
 /** The time of the quickest answers falls at once, and rises by so much of what is missing to the usual one. */
@@ -125,7 +126,8 @@ export class SharedLimit implements ReadGate {
       rate: BigInt(Math.round(rate)),
       since: micros(nowMs),
       until: BigInt(Math.max(1, Math.round(untilMs * 1_000))),
-      base: this.#reachedAt(nowMs, held),
+      // Nothing is made up for under a smaller share: the room that it leaves is given to others.
+      base: this.#reachedAt(nowMs, isLess ? 0 : held),
       ...(isLess && {
         before: wordOf(larger(held, this.#before(nowMs))),
         beforeUntil: micros(nowMs) + secondUs,
@@ -188,11 +190,10 @@ export class SharedLimit implements ReadGate {
   async wait(bytes: number, { clock, signal, isAsked = false }: WaitOptions): Promise<void> {
     Atomics.add(this.#cells, cell.waiting, 1n);
     try {
-      await this.#wait(bytes, { clock, signal, isAsked });
+      this.#count(bytes, await this.#wait(bytes, { clock, signal, isAsked }));
     } finally {
       Atomics.sub(this.#cells, cell.waiting, 1n);
     }
-    this.#count(bytes, true);
   }
 
   /** What was asked for has come, or never will. */
@@ -205,21 +206,25 @@ export class SharedLimit implements ReadGate {
   answered(tookMs: number): void {
     this.latency.add(tookMs);
     const took = Math.max(0, tookMs) * 1_000;
-    const usual = Number(this.#at("usual"));
-    const step = usual === 0 ? took : usualPart * (Math.min(took, 2 * usual) - usual);
-    Atomics.add(this.#cells, cell.usual, BigInt(Math.round(step)));
-    const least = Number(this.#at("least"));
-    const risen = usual === 0 ? took : least + leastPart * (usual - least);
+    // Of two threads that answer at once one may be forgotten.
+    const [usual, least] = [Number(this.#at("usual")), Number(this.#at("least"))];
+    const isFirst = usual === 0;
+    const next = isFirst ? took : usual + usualPart * (Math.min(took, 2 * usual) - usual);
+    const risen = isFirst ? took : least + leastPart * (usual - least);
+    Atomics.store(this.#cells, cell.usual, BigInt(Math.max(1, Math.round(next))));
     Atomics.store(this.#cells, cell.least, BigInt(Math.round(Math.min(took, risen))));
   }
 
-  async #wait(bytes: number, { clock, signal, isAsked }: Required<WaitOptions>): Promise<void> {
+  /** @returns whether it was the limit that held it up, and not the source, which has more to answer already */
+  async #wait(bytes: number, { clock, signal, isAsked }: Required<WaitOptions>): Promise<boolean> {
     let place: bigint | null = null;
+    let isHeldUp = false;
     for (;;) {
       signal.throwIfAborted();
       const heard = { changes: Atomics.load(this.#changes, 0), rings: this.#bell.rings };
       const state = this.#look(clock.monotonicMs());
       if (state.isClosed) {
+        isHeldUp = true;
         await this.#changed(heard, waitMsMax, clock, signal);
         continue;
       }
@@ -228,14 +233,16 @@ export class SharedLimit implements ReadGate {
       const ms = placeInMs > 0 && !state.isFree ? placeInMs : this.#take(bytes, state, isAsked);
       if (ms <= 0) {
         if (!isAsked) this.#came(bytes, state);
-        return;
+        return isHeldUp;
       }
+      isHeldUp ||= ms !== Infinity;
       await this.#changed(heard, ms, clock, signal);
     }
   }
 
   /**
-   * @returns after how many milliseconds there may be room for so much; 0: there is. Infinity: not before an answer has come
+   * @returns after how many milliseconds there may be room for so much; 0: there is. A second at most: another thread's
+   * bytes may come without a word
    */
   #roomInMs(bytes: number, { nowMs, isFree, bytesPerSecond }: State): number {
     if (isFree) return 0;
@@ -246,13 +253,13 @@ export class SharedLimit implements ReadGate {
     // What was read under a larger share has its place in the budget for a second more.
     const most = mostInSecond * (larger(bytesPerSecond, this.#before(nowMs)) ?? Infinity);
     const tooMuch = Math.min(used, used + bytes - most);
-    return tooMuch <= 0 ? 0 : this.#recent.msUntilGone(tooMuch, nowMs, ms);
+    return tooMuch <= 0 ? 0 : Math.min(1_000, this.#recent.msUntilGone(tooMuch, nowMs, ms));
   }
 
-  /** One request is always under way, however large. */
+  /** A few requests are always under way, however large: one that hangs does not stop the others. */
   #isFarAhead(bytes: number, asked: number, { isFree, bytesPerSecond }: State): boolean {
     const ms = Number(this.#at("usual")) / 1_000 + aheadMs;
-    return !isFree && asked > 0 && asked + bytes > (bytesPerSecond * ms) / 1_000;
+    return !isFree && asked + bytes > Math.max(requestsMin * bytes, (bytesPerSecond * ms) / 1_000);
   }
 
   /** Where there is room, the bytes are taken for asked for. @returns as `roomInMs` */
@@ -300,9 +307,11 @@ export class SharedLimit implements ReadGate {
     if (ms <= deafMsMax) return clock.sleep(ms, signal);
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
-    const elsewhere = Atomics.waitAsync(this.#changes, 0, heard.changes);
+    const mostMs = Math.min(ms, waitMsMax);
+    // It ends by itself soon after: else each wait would be kept until the limit changes, which may be never.
+    const elsewhere = Atomics.waitAsync(this.#changes, 0, heard.changes, mostMs + 1_000);
     if (!elsewhere.async) return;
-    const timer = clock.sleep(Math.min(ms, waitMsMax), until);
+    const timer = clock.sleep(mostMs, until);
     try {
       await Promise.race([timer, elsewhere.value, this.#bell.wait(heard.rings, until)]);
     } finally {

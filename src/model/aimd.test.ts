@@ -79,3 +79,8 @@ describe("lanes", () => {
     );
   });
 });
+
+test("a source that is slow while nobody reads is not the fleet's doing: nothing is cut", () => {
+  const pressure = { isAbove: true, lanesActive: 0, lanesWanted: 0, now: 1_000 };
+  expect(react(unthrottled, pressure)).toMatchObject({ lanesAllowed: null, cutAt: null });
+});

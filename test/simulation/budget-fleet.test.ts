@@ -241,6 +241,20 @@ describe("four workers on a source with a cap", () => {
     });
   }
 
+  test("that are late when their share shrinks read nothing on top of what the others get", async () => {
+    for (const lanes of [2, 4])
+      for (let offsetMs = 0; offsetMs <= 320; offsetMs += 20) {
+        const fleet = await Fleet.open(3);
+        const first = fleet.worker(await fleet.job({ priority: "high" }), { lanes });
+        await fleet.run(10_000);
+        fleet.worker(await fleet.job({ priority: "low" }), { lanes });
+        await fleet.run(lanes === 2 ? 1_000 + offsetMs : offsetMs);
+        first.process.stop(300);
+        await fleet.run(4_000);
+        expect(fleet.worstSecond(), `${lanes} lanes, ${offsetMs} ms`).toBeLessThanOrEqual(1.05 * cap);
+      }
+  });
+
   test("stop within a grant's life when the Store is gone, and go on when it is back", async () => {
     const fleet = await Fleet.open();
     const job = await fleet.job();

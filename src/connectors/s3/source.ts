@@ -37,7 +37,7 @@ const frameBytes = 2 ** 20;
  * Of a limited read. Each request has its price, in money and in what a server does for it (s3s-fs reads the whole object
  * for each range), so that a small share is read in fewer steps than a file's.
  */
-const pieceBytesMin = 2 ** 18;
+const pieceBytesMin = 2 ** 16;
 
 export class S3Source implements Source {
   readonly location: string;
