@@ -50,14 +50,15 @@ export function addControlCommands(program: Command, surroundings: Surroundings)
       options: resumeOptions,
       examples: [{ line: "godwit resume 20260131-1200" }, { line: "godwit resume 20260131-1200 --limit 50MB/s" }],
       run: async ([name = ""], values) => {
-        refuseReport(values);
         const server = serverOf({ specs: resumeOptions, values, here: ["state"], there: ["detach", "priority"] });
         if (server !== null) {
+          refuseReport(values);
           const { resumeOnServer } = await import("../remote/control.ts");
           return resumeOnServer(server, { name, values }, surroundings);
         }
         refuseManyLanes(values);
         await using store = await openStateOf(values, surroundings);
+        refuseReport({ report: values.report });
         const job = await jobByName(store, name);
         if (!isResumable(job)) throw wrongStatus(job, "resumed");
         await refuseLed(store, job);

@@ -109,9 +109,9 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
     [source = "", target = ""]: readonly string[],
     values: (JobValues | SyncValues) & Values<typeof serverJobOptions>,
   ): Promise<number> => {
-    refuseReport(values);
     const typed = { specs: syncOptions, values, here: notOnServers, there: ["detach", "priority"] };
     const server = serverOf(typed);
+    if (server !== null || values.dryRun) refuseReport(values);
     if (server !== null) {
       const { transferOnServer } = await import("../remote/transfer.ts");
       return transferOnServer(server, { kind, source, target, values }, surroundings);
@@ -148,6 +148,8 @@ async function tellWithoutXattrs({ stderr }: Pick<Surroundings, "stderr">): Prom
 
 async function runTransfer(spec: JobSpec, values: JobValues | SyncValues, surroundings: Surroundings): Promise<number> {
   await using store = await openStateOf(values, surroundings);
+  // The directory of the state is there by now.
+  refuseReport({ report: values.report });
   const { job, resumed } = await findOrCreateJob(store, spec, values.new);
   if (resumed && !values.json) surroundings.stderr.write(`resuming ${job.id}\n`);
   try {
