@@ -129,7 +129,7 @@ export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
   /** May be given several times; its value is the list. */
   readonly repeats?: boolean;
-  /** The name of a switch without which it means nothing. */
+  /** The name of a switch: without it this option has no effect, and is refused. */
   readonly onlyWith?: string;
 }
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
@@ -138,7 +138,7 @@ export function option<S extends z.ZodType>(flags: string, help: string, schema:
   return { flags, help, schema };
 }
 
-/** Refused without that switch: whoever types it alone has forgotten something. */
+/** @param onlyWith the name of a switch that has to be given with this option: who gives the option alone forgot it */
 export function optionOnlyWith<S extends z.ZodType>(onlyWith: string, spec: OptionSpec<S>): OptionSpec<S> {
   return { ...spec, onlyWith };
 }
@@ -165,12 +165,13 @@ export function parseOptions<T extends OptionSpecs>(specs: T, raw: Readonly<Reco
   for (const [name, { flags, onlyWith }] of Object.entries(specs)) {
     const isAlone = onlyWith !== undefined && raw[name] !== undefined && values[onlyWith] !== true;
     if (isAlone)
-      throw refused(flags, `means nothing without ${specs[onlyWith]?.flags}`, "Add that, or leave this out.");
+      throw refusedOption(flags, `means nothing without ${specs[onlyWith]?.flags}`, "Give both, or neither.");
   }
   return values as Values<T>;
 }
 
-function refused(flags: string, why: string, hint: string): GodwitError {
+/** @param flags of the option, as in its spec. @returns to be thrown */
+export function refusedOption(flags: string, why: string, hint: string): GodwitError {
   return new GodwitError("usage", { disposition: "fatal", what: `${flags}: ${why}`, hint });
 }
 
@@ -178,10 +179,11 @@ function parseValue(flags: string, schema: z.ZodType, raw: unknown): unknown {
   try {
     const parsed = schema.safeParse(raw);
     if (parsed.success) return parsed.data;
-    throw refused(flags, complaint(parsed.error, raw), "See --help for what this option takes.");
+    throw refusedOption(flags, complaint(parsed.error, raw), "See --help for what this option takes.");
   } catch (error) {
     // Sizes, rates and lengths of time explain themselves, but do not know whose they are.
-    if (error instanceof GodwitError && !error.what.startsWith(flags)) throw refused(flags, error.what, error.hint);
+    if (error instanceof GodwitError && !error.what.startsWith(flags))
+      throw refusedOption(flags, error.what, error.hint);
     throw error;
   }
 }

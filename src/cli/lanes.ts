@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { GodwitError } from "../base/errors.ts";
+import { jobOptions, refusedOption } from "./job-options.ts";
 
 const lanesMax = 64;
 
@@ -11,9 +11,9 @@ export function usualLanes(): number {
 /** In this process; a server's workers may have more together. @throws usage */
 export function refuseManyLanes({ workers }: { readonly workers: number | null }): void {
   if (workers === null || workers <= lanesMax) return;
-  throw new GodwitError("usage", {
-    disposition: "fatal",
-    what: `--workers <n>: "${workers}" is more than ${lanesMax}`,
-    hint: "See --help for what this option takes.",
-  });
+  throw refusedOption(
+    jobOptions.workers.flags,
+    `"${workers}" is more than ${lanesMax}`,
+    "See --help for what this option takes.",
+  );
 }

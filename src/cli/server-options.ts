@@ -1,7 +1,7 @@
 /** `--server` and what belongs to it. Apart from what speaks to a server: a command that runs here does not load that. */
 import { z } from "zod";
-import { GodwitError } from "../base/errors.ts";
-import { option, type OptionSpec, type OptionSpecs, parseOptions, type Values } from "./job-options.ts";
+import type { GodwitError } from "../base/errors.ts";
+import { option, type OptionSpec, type OptionSpecs, parseOptions, refusedOption, type Values } from "./job-options.ts";
 
 export const serverOptions = {
   server: option(
@@ -69,9 +69,6 @@ function isGiven(specs: OptionSpecs, values: Readonly<Record<string, unknown>>, 
 }
 
 function refused(spec: OptionSpec | undefined, why: string): GodwitError {
-  return new GodwitError("usage", {
-    disposition: "fatal",
-    what: `${spec?.flags ?? "an option"}: ${why}`,
-    hint: "The server is named by --server or GODWIT_SERVER; an empty GODWIT_SERVER names none.",
-  });
+  const hint = "The server is named by --server or GODWIT_SERVER; an empty GODWIT_SERVER names none.";
+  return refusedOption(spec?.flags ?? "an option", why, hint);
 }

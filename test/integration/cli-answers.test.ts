@@ -1,11 +1,11 @@
 /** What the commands answer on real jobs, held to the documented shapes. */
-import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import * as shape from "../../src/cli/json-shapes.ts";
-import { godwit, type ProgramEnd, startGodwit } from "../testbed/program.ts";
+import { asPlainUser, godwit, type ProgramEnd, startGodwit } from "../testbed/program.ts";
 import { describeOnServers } from "../testbed/suites.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { repositoryRoot } from "../testbed/tools.ts";
@@ -240,14 +240,16 @@ test("a reader that is gone before the last word was written is no error", async
 });
 
 test("a report that could not be written is refused before the job, with exit code 2", async () => {
-  const [state, source] = [tempDir("state"), tempDir("source")];
+  const [state, source, readOnly] = [tempDir("state"), tempDir("source"), tempDir("read-only")];
   const target = join(tempDir("target"), "new");
+  chmodSync(readOnly, 0o555);
   for (const [options, words] of [
     [["--report", join(source, "none", "r.json")], "there is no directory"],
     [["--report", source], "is a directory"],
+    [["--report", join(readOnly, "r.json")], "cannot be written to"],
     [["--report", join(state, "r.json"), "--dry-run"], "a dry run makes no report"],
   ] as const) {
-    const end = await godwit(["copy", source, target, ...options], { state });
+    const end = await godwit(["copy", source, target, ...options], { state, through: asPlainUser });
     expect(end, end.stderr).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(words) as unknown });
   }
   expect(existsSync(target)).toBe(false);

@@ -11,8 +11,8 @@ import { generalOptions, jobOptions } from "../job-options.ts";
 import { refuseOtherLists } from "../job-spec.ts";
 import { refuseManyLanes } from "../lanes.ts";
 import { serverJobOptions, serverOf, serverOptions } from "../server-options.ts";
-import { openStateOf } from "../state.ts";
 import { refuseReport } from "../report-file.ts";
+import { openStateOf } from "../state.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { tellJob } from "./jobs.ts";
 import { runToEnd } from "./transfer.ts";
@@ -58,6 +58,7 @@ export function addControlCommands(program: Command, surroundings: Surroundings)
         }
         refuseManyLanes(values);
         await using store = await openStateOf(values, surroundings);
+        // Only now: the report may lie in the state directory, which was made when the store was opened.
         refuseReport({ report: values.report });
         const job = await jobByName(store, name);
         if (!isResumable(job)) throw wrongStatus(job, "resumed");
