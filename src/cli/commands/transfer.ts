@@ -111,16 +111,18 @@ export function addTransferCommand(program: Command, kind: JobSpec["kind"], surr
   ): Promise<number> => {
     const typed = { specs: syncOptions, values, here: notOnServers, there: ["detach", "priority"] };
     const server = serverOf(typed);
-    if (server !== null || values.dryRun) refuseReport(values);
     if (server !== null) {
+      refuseReport(values);
       const { transferOnServer } = await import("../remote/transfer.ts");
       return transferOnServer(server, { kind, source, target, values }, surroundings);
     }
     refuseManyLanes(values);
     const spec = jobSpec({ kind, source, target, values });
     await refuseBadList(spec);
-    if (kind !== "check") await tellWithoutXattrs(surroundings);
-    return values.dryRun ? tellDryRun(spec, values.json, surroundings) : runTransfer(spec, values, surroundings);
+    if (kind !== "check") await tellWithoutXattrs(spec, surroundings);
+    if (!values.dryRun) return runTransfer(spec, values, surroundings);
+    refuseReport(values);
+    return tellDryRun(spec, values.json, surroundings);
   };
   if (kind === "copy") addCommand(program, { ...command, options: copyOptions, run }, surroundings);
   if (kind === "sync") addCommand(program, { ...command, options: syncOptions, run }, surroundings);
@@ -139,16 +141,19 @@ async function refuseBadList({ source, filesFrom }: JobSpec): Promise<void> {
   if (filesFrom !== null) (await connectorFor(source)).checkList?.(filesFrom.path);
 }
 
-/** Nothing else tells it: what is not looked at is no loss of an entry. */
-async function tellWithoutXattrs({ stderr }: Pick<Surroundings, "stderr">): Promise<void> {
+/** Attributes that cannot be read are not missed later: no entry is reported for them. So it is said once, here. */
+async function tellWithoutXattrs({ source }: JobSpec, { stderr }: Pick<Surroundings, "stderr">): Promise<void> {
+  if (!source.startsWith("file:")) return;
   const { xattrsSupported } = await import("../../connectors/fs/xattrs.ts");
   if (!xattrsSupported)
-    stderr.write("fs-xattr is not installed: extended attributes of files are neither read nor copied\n");
+    stderr.write(
+      "extended attributes, and ACLs with them, are not copied: the optional package fs-xattr is missing; `npm ci` builds it where there is a C++ compiler\n",
+    );
 }
 
 async function runTransfer(spec: JobSpec, values: JobValues | SyncValues, surroundings: Surroundings): Promise<number> {
   await using store = await openStateOf(values, surroundings);
-  // The directory of the state is there by now.
+  // Only now: the report may lie in the state directory, which was made when the store was opened.
   refuseReport({ report: values.report });
   const { job, resumed } = await findOrCreateJob(store, spec, values.new);
   if (resumed && !values.json) surroundings.stderr.write(`resuming ${job.id}\n`);
