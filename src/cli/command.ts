@@ -1,5 +1,6 @@
 /** One way to add a command: its options come from their schema, its examples stand in its help and in the reference. */
 import { Argument, type Command, type CommanderError, Option } from "commander";
+import { GodwitError } from "../base/errors.ts";
 import type { OptionSpec, OptionSpecs, Values } from "./job-options.ts";
 import { parseOptions } from "./job-options.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -27,14 +28,27 @@ export interface CommandSpec<T extends OptionSpecs> {
   run(args: readonly string[], values: Values<T>): Promise<number>;
 }
 
-/** Where what was typed is not understood: whose it was. */
-const commandsOf = new WeakMap<CommanderError, string>();
-
-/** @returns such as `godwit report verify`; null where no command was found */
-export function commandOfError(error: CommanderError): string | null {
-  return commandsOf.get(error) ?? null;
+/**
+ * From then on what cannot be parsed is thrown as a `usage` error that names the help of its command, for this command
+ * and all below it. Help and the version still end in a CommanderError whose exit code is 0.
+ */
+export function throwUsage(command: Command): void {
+  command.exitOverride((error) => {
+    throw error.exitCode === 0 ? error : usage(command, error);
+  });
+  for (const below of command.commands) throwUsage(below);
 }
 
+function usage(command: Command, { code, message }: CommanderError): GodwitError {
+  const isBare = code === "commander.help";
+  return new GodwitError("usage", {
+    disposition: "fatal",
+    what: isBare ? "no command was given" : message.replace(/^error: /, "").replaceAll("\n", " "),
+    hint: `\`${nameOf(command)} --help\` shows what there is, with examples.`,
+  });
+}
+
+/** Such as `godwit report verify`. */
 function nameOf(command: Command): string {
   return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
@@ -56,10 +70,6 @@ export function addCommand<T extends OptionSpecs>(
     .command(spec.name)
     .summary(spec.summary)
     .description(spec.description ?? spec.summary);
-  command.exitOverride((error) => {
-    commandsOf.set(error, nameOf(command));
-    throw error;
-  });
   for (const argument of spec.arguments) {
     const shown = argument.optional === true ? `[${argument.name}]` : `<${argument.name}>`;
     command.addArgument(new Argument(shown, argument.help));

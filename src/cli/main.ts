@@ -1,8 +1,7 @@
 /** The program: reads the command line, runs one command, and says how it went by its exit code. */
 import { CommanderError } from "commander";
-import { GodwitError, toGodwitError } from "../base/errors.ts";
+import { type GodwitError, toGodwitError } from "../base/errors.ts";
 import { answerError } from "./answer.ts";
-import { commandOfError } from "./command.ts";
 import { buildProgram } from "./program.ts";
 import { processSurroundings, type Surroundings } from "./surroundings.ts";
 import { tellError } from "./tell-error.ts";
@@ -48,16 +47,17 @@ const findingCodes = new Set<string>(["report_altered", "report_signer", "report
 export async function main(argv: readonly string[], bring: Partial<Surroundings> = {}): Promise<number> {
   let exitCode = 0;
   const surroundings: Surroundings = { ...processSurroundings((code) => (exitCode = code)), ...bring };
-  // A reader that went away (`| head`) ends the command; without a listener the event would end the process. It stays:
-  // the last words are written when the command is over.
+  // A reader that went away (`| head`) ends the command; without a listener the event would end the process. The listener
+  // is never taken off, since a write may fail after `main` has returned.
   if (!surroundings.stdout.listeners("error").includes(ignore)) surroundings.stdout.on("error", ignore);
   try {
     await buildProgram(surroundings).parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (cause) {
-    if (cause instanceof CommanderError && cause.exitCode === 0) return 0;
+    // The help or the version was asked for, and is written.
+    if (cause instanceof CommanderError) return 0;
     if (isReaderGone(cause)) return 0;
-    const error = cause instanceof CommanderError ? usage(cause) : toGodwitError(cause);
+    const error = toGodwitError(cause);
     const code = exitCodeOfError(error);
     tellError(error, surroundings.stderr);
     if (argv.includes("--json")) answerError(surroundings, error, code);
@@ -77,17 +77,4 @@ function exitCodeOfError(error: GodwitError): number {
   if (usageCodes.has(error.code)) return 2;
   if (resumableCodes.has(error.code)) return 3;
   return findingCodes.has(error.code) ? 1 : 4;
-}
-
-function usage(error: CommanderError): GodwitError {
-  const isBare = error.code === "commander.help";
-  const command = commandOfError(error);
-  return new GodwitError("usage", {
-    disposition: "fatal",
-    what: isBare ? "no command was given" : error.message.replace(/^error: /, "").replaceAll("\n", " "),
-    hint:
-      command === null
-        ? "`godwit --help` and `godwit COMMAND --help` show what there is, with examples."
-        : `\`${command} --help\` shows what it takes, with examples.`,
-  });
 }

@@ -1,5 +1,6 @@
 /** Every command of the program. The reference in docs/ is made from what this returns. */
 import { Command } from "commander";
+import { throwUsage } from "./command.ts";
 import { addControlCommands } from "./commands/control.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addJobsCommands } from "./commands/jobs.ts";
@@ -22,7 +23,6 @@ export function buildProgram(surroundings: Surroundings): Command {
     .description("Moves data between systems and proves that nothing was lost.")
     .version(version(), "--version", "print the version")
     .helpOption("-h, --help", "print what there is")
-    .exitOverride()
     .configureOutput({
       writeOut: (text) => surroundings.stdout.write(text),
       // An error is told once, in one form, by `main`.
@@ -41,5 +41,6 @@ export function buildProgram(surroundings: Surroundings): Command {
   addServeCommand(program, surroundings, version());
   addWorkerCommand(program, surroundings, version());
   addSimulateCommand(program, surroundings);
+  throwUsage(program);
   return program;
 }

@@ -53,6 +53,21 @@ test.for([
   expect(await text(stderr)).toBe(`godwit: ${code}: refused\n  None.\n`);
 });
 
+test.for([
+  [["cpy", "a", "b"], "unknown command 'cpy' (Did you mean copy?)", "godwit"],
+  [["copy"], "missing required argument 'source'", "godwit copy"],
+  [["report", "verify"], "missing required argument 'file'", "godwit report verify"],
+  [["keys"], "no command was given", "godwit keys"],
+  [["keys", "shw"], "unknown command 'shw' (Did you mean show?)", "godwit keys"],
+] as const)("%j is refused with the help that explains it", async ([args, what, command]) => {
+  const stderr = new PassThrough();
+  expect(await main(args, { stderr: stderr as unknown as NodeJS.WriteStream })).toBe(2);
+  stderr.end();
+  expect(await text(stderr)).toBe(
+    `godwit: usage: ${what}\n  \`${command} --help\` shows what there is, with examples.\n`,
+  );
+});
+
 test("a list that leads outside of the source is refused before there is a job", async () => {
   const { source, target, state } = bench();
   const list = join(source, "..", "list");
