@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { GodwitError } from "../base/errors.ts";
 import { systemClock } from "../platform/clock.ts";
-import { predict } from "../simulate/predict.ts";
+import { predict, type PredictOptions } from "../simulate/predict.ts";
 import { answer } from "./answer.ts";
 import { chartOf } from "./simulate/chart.ts";
 import { documentOf } from "./simulate/document.ts";
@@ -23,12 +23,15 @@ export async function runSimulate({ path, seed, json, plain, surroundings }: Run
   const scenario = readScenario(path);
   using interrupt = surroundings.onInterrupt();
   const { signal } = interrupt;
-  const onTime = tellTime(surroundings);
-  const prediction = await predict({ scenario, seed, turn: () => setImmediate(), signal, onTime }).catch(
-    (error: unknown) => {
-      throw signal.aborted ? stopped() : error;
-    },
-  );
+  const prediction = await predict({
+    scenario,
+    seed,
+    turn: () => setImmediate(),
+    signal,
+    ...(!json && { onTime: tellTime(surroundings) }),
+  }).catch((error: unknown) => {
+    throw signal.aborted ? stopped() : error;
+  });
   if (json) {
     answer(surroundings, documentOf(prediction));
   } else {
@@ -41,18 +44,14 @@ export async function runSimulate({ path, seed, json, plain, surroundings }: Run
 
 const lineEveryMs = 10_000;
 
-/** A line on stderr every 10 s: large fleets take a minute or more. */
-function tellTime({ stderr }: Pick<Surroundings, "stderr">): (simulatedMs: number) => void {
+/** @returns writes a line to stderr every 10 s: large fleets take a minute or more */
+function tellTime({ stderr }: Pick<Surroundings, "stderr">): NonNullable<PredictOptions["onTime"]> {
   let toldAtMs = systemClock.monotonicMs();
-  let run = 1;
-  let lastMs = 0;
-  return (simulatedMs) => {
-    if (simulatedMs < lastMs) run += 1;
-    lastMs = simulatedMs;
+  return (simulation, simulatedMs) => {
     const nowMs = systemClock.monotonicMs();
     if (nowMs - toldAtMs < lineEveryMs) return;
     toldAtMs = nowMs;
-    stderr.write(`simulation ${run}: ${durationText(simulatedMs)} of the fleet's time is over\n`);
+    stderr.write(`the scenario ${simulation}: ${durationText(simulatedMs)} simulated\n`);
   };
 }
 

@@ -65,12 +65,20 @@ export interface Needed {
   readonly workers: number | null;
 }
 
+/** A prediction simulates several times, each time something else. */
+export type Simulation = "as it is" | "without failures" | "with what its deadline needs";
+
+export interface PredictOptions extends Omit<SimulateOptions, "onTime"> {
+  /** Called again and again while a simulation runs, with the simulated time so far. */
+  readonly onTime?: (simulation: Simulation, simulatedMs: number) => void;
+}
+
 /** @throws what a defect throws; the signal's reason */
-export async function predict(options: SimulateOptions): Promise<Prediction> {
+export async function predict(options: PredictOptions): Promise<Prediction> {
   const { scenario, seed } = options;
-  const seen = await simulate(options);
+  const seen = await simulateAs("as it is", options, scenario);
   const calm = hasFailures(scenario)
-    ? await simulate({ ...options, scenario: { ...scenario, failures: noFailures } })
+    ? await simulateAs("without failures", options, { ...scenario, failures: noFailures })
     : seen;
   const capped = cappedMs(scenario);
   const part = seen.durationMs === null ? 1 : Math.max(1, seen.durationMs / Math.max(1, seen.simulatedUntilMs));
@@ -102,6 +110,10 @@ export async function predict(options: SimulateOptions): Promise<Prediction> {
     deadline: await answerDeadline(options, seen.durationMs, capped),
     stretches: seen.tally.stretches,
   };
+}
+
+function simulateAs(simulation: Simulation, options: PredictOptions, scenario: Scenario): Promise<Simulated> {
+  return simulate({ ...options, scenario, onTime: (simulatedMs) => options.onTime?.(simulation, simulatedMs) });
 }
 
 function hasFailures({ failures }: Scenario): boolean {
@@ -184,7 +196,7 @@ export function withNeeded(scenario: Scenario, { capBytesPerSecond, workers }: N
 
 /** What is needed is simulated too, and raised where it falls short by a little. */
 async function answerDeadline(
-  options: SimulateOptions,
+  options: PredictOptions,
   durationMs: number | null,
   idealMs: number | null,
 ): Promise<DeadlineAnswer | null> {
@@ -196,7 +208,8 @@ async function answerDeadline(
   if (isMet) return { deadlineMs, requiredBytesPerSecond, isMet, needed: null };
   let wanted = neededFor(scenario, deadlineMs, { durationMs, idealMs });
   for (let tries = 1; ; tries += 1) {
-    const { durationMs: thenMs } = await simulate({ ...options, scenario: withNeeded(scenario, wanted) });
+    const then = await simulateAs("with what its deadline needs", options, withNeeded(scenario, wanted));
+    const thenMs = then.durationMs;
     const short = (thenMs ?? Infinity) / deadlineMs;
     if (short <= 1 || short > nearly || tries === triesMax)
       return { deadlineMs, requiredBytesPerSecond, isMet, needed: { ...wanted, durationMs: thenMs } };

@@ -66,7 +66,7 @@ export interface SimulateOptions {
   readonly signal: AbortSignal;
   /** Calls of the Store, after which the job goes on as it had been; absent: enough for most. */
   readonly callsMax?: number;
-  /** After each look: how much of the fleet's time is over. A prediction simulates several times: it begins anew then. */
+  /** Called again and again while it runs, with the simulated time so far. */
   readonly onTime?: (simulatedMs: number) => void;
 }
 

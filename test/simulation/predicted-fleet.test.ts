@@ -1,7 +1,7 @@
 /** `godwit simulate` from within: what it leaves out to be quick, held to what it would have seen. */
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { predict, type Prediction } from "../../src/simulate/predict.ts";
+import { predict, type Prediction, type PredictOptions } from "../../src/simulate/predict.ts";
 import { noFailures, type Scenario } from "../../src/simulate/scenario.ts";
 
 const MB = 1e6;
@@ -36,20 +36,20 @@ const small: Scenario = {
   isInDetail: false,
 };
 
-function run(scenario: Scenario, callsMax?: number): Promise<Prediction> {
+function run(scenario: Scenario, bring: Pick<PredictOptions, "callsMax" | "onTime"> = {}): Promise<Prediction> {
   const { signal } = new AbortController();
   return predict({
     scenario,
     seed: 3,
     turn: () => setImmediate(),
     signal,
-    ...(callsMax !== undefined && { callsMax }),
+    ...bring,
   });
 }
 
 test("what is left out beyond the effort is about what comes out of all of it", async () => {
   const whole = await run(small);
-  const part = await run(small, 12_000);
+  const part = await run(small, { callsMax: 12_000 });
   expect(whole.simulatedUntilMs).toBe(whole.durationMs);
   expect(part.simulatedUntilMs).toBeLessThan(0.5 * (part.durationMs ?? 0));
   expect(Math.abs((part.durationMs ?? 0) / (whole.durationMs ?? 1) - 1)).toBeLessThan(0.1);
@@ -68,4 +68,17 @@ test("the cap holds in every second, whoever dies, and nothing of the source is 
   expect(failedEntries).toBe(0);
   expect([...troubles]).toEqual([]);
   expect(sourceBytes).toBe(small.data.bytes + retries.worker_lost.bytes);
+});
+
+test("each of its simulations tells how far it is", async () => {
+  const told = new Map<string, number[]>();
+  const onTime: PredictOptions["onTime"] = (simulation, simulatedMs) => {
+    told.set(simulation, [...(told.get(simulation) ?? []), simulatedMs]);
+  };
+  const quick = { ...small, data: { ...small.data, bytes: 2e10 }, deadlineMs: minuteMs };
+  await run(quick, { onTime });
+  expect([...told.keys()]).toEqual(["as it is", "without failures", "with what its deadline needs"]);
+  const [first = []] = told.values();
+  expect(first.length).toBeGreaterThan(10);
+  expect(first).toEqual(first.toSorted((a, b) => a - b));
 });
