@@ -69,7 +69,7 @@ export async function runCoordinator(options: RunCoordinatorOptions): Promise<vo
   await throttling;
 }
 
-/** The places of a job; its source is listed under a share of its own, which is given back when a listing has ended. */
+/** The places of a job. Its source is listed under a share of its own; the coordinator reads nothing else of it. */
 async function openLimited(keeper: BudgetKeeper, job: Job, meter: Meter): Promise<JobPlaces> {
   const places = await openPlaces(job.spec, openOptions(job.id, job.spec), meter);
   const gate = new SharedLimit(new SharedArrayBuffer(SharedLimit.byteLength));
@@ -88,6 +88,7 @@ async function openLimited(keeper: BudgetKeeper, job: Job, meter: Meter): Promis
   };
 }
 
+/** Holds a share from the first page to the last, or until nobody wants the next one; then workers get it. */
 async function* whileHeld(
   keeper: BudgetKeeper,
   listing: BudgetAccount,

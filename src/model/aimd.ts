@@ -35,7 +35,7 @@ function cut(state: ThrottleState, { lanesActive, now }: Pressure): ThrottleStat
   // A clock that was set back must not keep the fleet from backing off.
   if (state.cutAt !== null && now >= state.cutAt && now - state.cutAt < reactionMs)
     return { ...state, calmSince: null };
-  // Nobody reads: it is not the fleet that makes the source slow.
+  // Nobody reads, so that it is not the fleet that makes the source slow.
   if (lanesActive === 0) return { ...state, calmSince: null };
   const active = Math.min(state.lanesAllowed ?? Infinity, lanesActive);
   return { lanesAllowed: Math.max(1, Math.floor(active / 2)), cutAt: now, calmSince: null };

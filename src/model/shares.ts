@@ -7,9 +7,12 @@
 import type { Instant, JobId, WorkerId } from "./chunk.ts";
 import type { Priority } from "./job.ts";
 
-/** A grant lives so long by the Store's clock. */
+/** How long a grant counts in the Store. */
 export const grantMs = 30_000;
-/** And by its worker's: a second less, since what was asked for at its end may come in a heap. */
+/**
+ * How long its worker may read under it: a second less. What the worker asks for at the end may come late and all at
+ * once, and the next worker must not read in that second.
+ */
 export const grantMsOfWorker = grantMs - 1_000;
 
 const renewalMsMost = 10_000;
@@ -82,7 +85,7 @@ export function grantFor(
   const left = Math.min(roomIn(orInfinity(caps.bytesPerSecond), here), roomIn(jobLimit, ofJob));
   const lanesLeft = (caps.lanes ?? 0) - sum(here.map(({ counted }) => counted.lanes));
   const ownLanes = aimLanes === null ? null : Math.max(0, Math.min(aimLanes, lanesLeft));
-  // A lane that has begun a chunk reads on as long as there are bytes: without a lane there are none.
+  // A lane in the middle of a chunk reads on as long as its worker may read. So a worker without a lane gets no bytes.
   const waits = ownLanes === 0 && own.lanesWanted > 0;
   return {
     bytesPerSecond: waits ? 0 : finite(Math.max(0, Math.floor(Math.min(aim, left)))),

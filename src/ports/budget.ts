@@ -20,8 +20,10 @@ export interface GrantRequest {
   readonly worker: WorkerId;
   readonly jobId: JobId;
   /**
-   * What it keeps to from now on, until it has an answer to this request: 0 when it is closed, null without a limit. What
-   * it kept to within the last second, where reads came in heaps: the next one's would come on top of them.
+   * What its gate lets through until this request is answered, in bytes per second: 0 when it is closed, null without a
+   * limit. If it let more through within the last second, and reads came in a burst, it is still that: what another
+   * worker would read meanwhile comes on top of the burst. Lanes are those that have begun a task; none when the gate is
+   * closed, since they cannot read.
    */
   readonly holds: { readonly bytesPerSecond: number | null; readonly lanes: number };
   /** What it can make use of; null: all that it gets. */
@@ -117,7 +119,10 @@ export interface ReadGate {
   close(nowMs: number): void;
   /** What it keeps to at that moment: 0 when it is closed, null without a limit. */
   holds(nowMs: number): number | null;
-  /** What the Store has to reckon with: the most that it kept to in the last second, where reads came in heaps in it. */
+  /**
+   * What a request names as held: as `holds`; after a burst of reads the most that it kept to within the last second. In
+   * bytes per second.
+   */
   heldLately(nowMs: number): number | null;
   /** Since the last call. */
   takeUsage(): GateUsage;

@@ -11,8 +11,8 @@ import type { Database, JobRow, Tx } from "./schema.ts";
 
 const failedMax = 1_000;
 const inboxMax = 10_000;
-/** What nobody has taken over for so long is not under way. */
-const takenAgainMs = 60_000;
+/** A lease that ran out longer ago does not count: others have claimed its chunk, or nobody is at work. */
+const expiredForMsMax = 60_000;
 
 export interface FleetQuery {
   readonly jobsMax: number;
@@ -49,12 +49,11 @@ export async function fleetGlance(tx: Tx, { jobsMax, now, isLed, size }: FleetQu
   };
 }
 
-interface Look {
-  readonly isLed: boolean;
-  readonly now: Instant;
-}
-
-async function fleetJob(tx: Tx, row: JobRow, { isLed, now }: Look): Promise<FleetJob> {
+async function fleetJob(
+  tx: Tx,
+  row: JobRow,
+  { isLed, now }: { readonly isLed: boolean; readonly now: Instant },
+): Promise<FleetJob> {
   const rows = await countRows(tx, row.id, now);
   return {
     id: row.id,
@@ -73,8 +72,9 @@ type Counted = Pick<FleetJob, "leasedChunks" | "failedChunks" | "inboxRows">;
 async function countRows(tx: Tx, jobId: JobId, now: Instant): Promise<Counted> {
   const rows = tx.selectFrom("chunks").where("job_id", "=", jobId);
   const failed = endedForGood(rows.where(sql<boolean>`state = 'failed'`));
-  // Where an old snapshot is held open, the index keeps every lease that there ever was: those at its end are looked at.
-  const leased = rows.where(sql<boolean>`state = 'in_progress'`).where("expires_at", ">", now - takenAgainMs);
+  // While somebody holds an old snapshot open, PostgreSQL cannot remove an index entry, and every lease leaves one. Those
+  // of the past lie before this bound, so that the count does not walk over them.
+  const leased = rows.where(sql<boolean>`state = 'in_progress'`).where("expires_at", ">", now - expiredForMsMax);
   const inbox = tx.selectFrom("inbox").select("id").where("job_id", "=", jobId);
   return {
     leasedChunks: await countOf(tx, leased.select("id")),

@@ -13,7 +13,7 @@ export interface Native {
   startWriteBack(fd: number, offset: number, bytes: number): void;
   /** Gives pages that are on the disk already back to the system; others stay. */
   dropCached(fd: number, offset: number, bytes: number): void;
-  /** From now on the system reads of the file what is asked for, and no more. */
+  /** Turns the kernel's read-ahead off for this open file: only what is asked for is read from the disk. */
   readNothingAhead(fd: number): void;
   /** Bytes of the list of names of extended attributes; 0 when there are none, or no such thing. */
   xattrListBytes(fd: number): number;

@@ -34,8 +34,8 @@ import { objectMetadata } from "./object-metadata.ts";
 /** Small steps for whoever limits the rate. */
 const frameBytes = 2 ** 20;
 /**
- * Of a limited read. Each request has its price, in money and in what a server does for it (s3s-fs reads the whole object
- * for each range), so that a small share is read in fewer steps than a file's.
+ * The least that a limited read asks for at once. A request costs money and work on the server (s3s-fs reads the whole
+ * object for each range), so that a small share is read in larger steps than of a file.
  */
 const pieceBytesMin = 2 ** 16;
 
