@@ -320,6 +320,21 @@ describe("lanes", () => {
     for (const worker of workers) expect(ledger.used(worker)).toBe(ledger.lanesOf(worker) === 0 ? 0 : null);
   });
 
+  test("that another has not given up yet are waited for, without bytes: lanes in the middle of a chunk would read", () => {
+    const claimant = {
+      jobId: "job",
+      priority: "normal",
+      jobLimitBytesPerSecond: null,
+      wantsBytesPerSecond: null,
+    } as const;
+    const own = { ...claimant, worker: "a", lanesWanted: 4, counted: { bytesPerSecond: 0, lanes: 0 } };
+    const other = { ...claimant, worker: "b", lanesWanted: 4, counted: { bytesPerSecond: 20 * MB, lanes: 2 } };
+    const caps = { bytesPerSecond: 100 * MB, now: 1_800_000_000_000 };
+    const waiting = grantFor(own, [other], { ...caps, lanes: 2 });
+    expect(waiting).toMatchObject({ bytesPerSecond: 0, lanes: 0, aim: { bytesPerSecond: 50 * MB, lanes: 1 } });
+    expect(grantFor(own, [other], { ...caps, lanes: 3 })).toMatchObject({ bytesPerSecond: 50 * MB, lanes: 1 });
+  });
+
   test("do not bind a listing, which has none", () => {
     const ledger = new Ledger(100 * MB);
     ledger.lanes = 1;
