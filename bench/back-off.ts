@@ -2,28 +2,27 @@
  * A fleet on a source that gets slow under load, with a cap and a threshold, at the default settings and in real time: it
  * backs off, and takes its lanes again when the source has room. Draws `docs/operate/back-off.svg`.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../src/base/assert.ts";
 import { openFleet } from "../test/testbed/fleet.ts";
 import { startPostgres } from "../test/testbed/postgres.ts";
 import { awsEnv, startS3Server } from "../test/testbed/servers.ts";
-import { seededBytes } from "../test/testbed/trees.ts";
 import { type BusyServer, startBusyServer } from "./busy-server.ts";
-import type { ComparisonResult } from "./comparison.ts";
 import { type PlotPanel, plotSvg } from "./plot.ts";
 import { empty } from "./sides.ts";
+import { makeDistinctFiles } from "./trees.ts";
 
 const cap = 3_500_000;
 const thresholdMs = 800;
 const objectBytes = 40_000;
 const baseMs = 400;
+/** How many objects the source answers at a time as quickly as one: at first, and when others no longer burden it. */
 const [quickFor, quickForLater] = [20, 40];
-/** One lane each, which asks for 16 objects at a time. */
+/** With one lane each. A lane asks for 16 objects at a time. */
 const workers = 4;
 const seconds = 24 * 60;
-/** Then others have gone, and the source answers more at a time as quickly. */
 const roomAfterSeconds = 12 * 60;
 const sampleMs = 2_000;
 
@@ -38,14 +37,15 @@ interface Sample {
   readonly lanesAllowed: number | null;
 }
 
-export async function drawBackOff({ scratch }: BackOffSetting): Promise<readonly ComparisonResult[]> {
+export async function drawBackOff({ scratch }: BackOffSetting): Promise<void> {
   const [store, dir, target] = [join(scratch, "store"), join(scratch, "source", "slow"), join(scratch, "target")];
   empty(store, dir, target);
   const s3 = await startS3Server("s3s", { dir });
   const postgres = await startPostgres({ dir: store });
   try {
     await s3.bucket("bench");
-    fill(join(must(s3.dataDir, "a folder of objects"), "bench", "tree"));
+    const tree = join(must(s3.dataDir, "a folder of objects"), "bench", "tree");
+    makeDistinctFiles(tree, objectBytes, 0.8 * cap * seconds);
     await using busy = await startBusyServer(s3.endpoint, baseMs, quickFor);
     const samples = await watch(busy, await postgres.database("bench"), {
       target,
@@ -57,7 +57,6 @@ export async function drawBackOff({ scratch }: BackOffSetting): Promise<readonly
     await postgres.stop();
     await s3.stop();
   }
-  return [];
 }
 
 async function watch(
@@ -109,16 +108,7 @@ async function putSource(slow: string): Promise<void> {
   if (!answer.ok) throw new Error(`PUT ${slow}: ${answer.status} ${await answer.text()}`);
 }
 
-function fill(folder: string): void {
-  mkdirSync(folder);
-  const bytes = seededBytes("back-off", objectBytes);
-  for (let at = 0; at * objectBytes < 0.8 * cap * seconds; at += 1) {
-    bytes.writeUInt32LE(at, 0);
-    writeFileSync(join(folder, `object-${String(at).padStart(6, "0")}`), bytes);
-  }
-}
-
-/** Ten seconds each, of what was read. */
+/** The rate is drawn over so many samples: 10 s. */
 const rateSamples = 5;
 
 function panelsOf(samples: readonly Sample[]): readonly PlotPanel[] {

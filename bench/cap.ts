@@ -1,6 +1,6 @@
 /**
- * The cap of a source, counted outside of Godwit while four workers read it for a minute. The minute begins when each of
- * them has a share.
+ * The cap of a source, held against what four workers read of it within a minute, counted outside of Godwit. The minute
+ * begins when each of them has a share.
  */
 import { join } from "node:path";
 import { usualTerms } from "../src/model/job.ts";
@@ -22,7 +22,7 @@ export interface CapSetting {
   readonly scratch: string;
 }
 
-/** For each kind of source two ratios: the most in any second by the cap, and the cap by the mean. */
+/** For each kind of source two ratios: the most in any second / the cap, and the cap / the mean. */
 export async function capComparison({ scratch }: CapSetting): Promise<readonly ComparisonResult[]> {
   const results: ComparisonResult[] = [];
   for (const make of [countedDisk, countedBucket]) {
@@ -66,7 +66,7 @@ async function capOf(source: CountedSource, database: string, target: string): P
     () => `${served.length} pieces were read`,
     4_000 * seconds,
   );
-  // No second of the start is left out: only the mean is that of the minute.
+  // The worst second is looked for from the submission on; only the mean is that of the minute.
   const untilEnd = served.filter(({ atMs }) => atMs >= startMs && atMs < endMs);
   return resultsOf(source, untilEnd, { startMs, fromMs });
 }

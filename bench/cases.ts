@@ -209,9 +209,6 @@ const queue: Case = async (setting) => [await queueComparison(setting)];
 
 const cap: Case = (setting) => capComparison(setting);
 
-/** Takes 24 minutes, and draws a page's picture: only when it is named. */
-const backOff: Case = (setting) => drawBackOff(setting);
-
 /** Once each: what counts is memory and state, and that neither grows with the tree. */
 function memoryComparison(setting: Setting, name: string, count: number): Comparison {
   const source = makeTree(setting.scratch, manySmall(`memory-${count}`, count, 0, setting.scale));
@@ -289,5 +286,5 @@ function limitComparison(setting: Setting, name: string, source: string): Compar
 
 export const cases: Readonly<Record<string, Case>> = { large, small, s3, million, fleet, queue, cap, limit };
 
-/** Only when they are named. */
-export const studies: Readonly<Record<string, Case>> = { "back-off": backOff };
+/** They compare nothing: each makes a picture of a documentation page. They run only when they are named. */
+export const studies: Readonly<Record<string, (setting: Setting) => Promise<void>>> = { "back-off": drawBackOff };

@@ -1,11 +1,12 @@
-/** Panels above each other over one time, as an SVG that reads on a light and a dark page. */
+/** Panels one above the other, over the same time, as an SVG that can be read on a light and on a dark page. */
 
 export interface PlotPanel {
   readonly title: string;
-  /** The last value of a time holds until the next. */
+  /** In order of time. */
   readonly points: readonly (readonly [seconds: number, value: number])[];
   /** A bound, as a dashed line with its name. */
   readonly bound: { readonly name: string; readonly value: number } | null;
+  /** A value holds until the next one; else points are joined by straight lines. */
   readonly isStep: boolean;
 }
 

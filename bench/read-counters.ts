@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { must } from "../src/base/assert.ts";
 import { type Served, startCutProxy } from "../test/testbed/cut-proxy.ts";
 import { awsEnv, startS3Server } from "../test/testbed/servers.ts";
-import { seededBytes } from "../test/testbed/trees.ts";
+import { makeDistinctFiles } from "./trees.ts";
 
 export interface CountedSource extends AsyncDisposable {
   readonly name: string;
@@ -13,25 +13,25 @@ export interface CountedSource extends AsyncDisposable {
   readonly location: string;
   /** For those who read it. */
   readonly env: Readonly<Record<string, string>>;
-  /** The bound on the cap by the mean of a minute; null: it tells more of the server than of its readers. */
+  /** The bound on the cap divided by the mean rate of the minute; null: the server decides the mean, not its readers. */
   readonly capByMeanMax: number | null;
   /** So far, in order. */
   readonly served: readonly Served[];
 }
 
-/** Objects of 250 kB, each one request: s3s-fs reads a whole object for each range of it. */
+/** Small objects, since s3s-fs reads a whole object for each range of it. */
 export async function countedBucket(dir: string, bytesInAll: number): Promise<CountedSource> {
   mkdirSync(dir);
   const s3 = await startS3Server("s3s", { dir });
   await s3.bucket("bench");
-  fill(join(must(s3.dataDir, "a folder of objects"), "bench", "tree"), 250_000, bytesInAll);
+  makeDistinctFiles(join(must(s3.dataDir, "a folder of objects"), "bench", "tree"), 250_000, bytesInAll);
   const proxy = await startCutProxy(Number(new URL(s3.endpoint).port));
   return {
     name: "S3",
     location: "s3://bench/tree",
     env: awsEnv({ ...s3, endpoint: `http://127.0.0.1:${proxy.port}` }),
     served: proxy.served,
-    // The server leaves the last packet of each answer waiting for 40 ms (Nagle's algorithm), and asks for a HEAD per key.
+    // s3s-fs holds the last packet of each answer back for 40 ms (Nagle's algorithm), and its listing needs a HEAD per key.
     capByMeanMax: null,
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
@@ -43,7 +43,10 @@ export async function countedBucket(dir: string, bytesInAll: number): Promise<Co
 const sampleMs = 2;
 const sectorBytes = 512;
 
-/** Files of 16 MB on a file system of its own, mounted from an image in `dir`: its device counts what is read of it. */
+/**
+ * Files of 16 MB on a file system of its own, mounted from an image in `dir`: the kernel counts what is read of its device.
+ * Only root can mount it.
+ */
 export function countedDisk(dir: string, bytesInAll: number): CountedSource {
   const [image, mounted] = [join(dir, "image"), join(dir, "mounted")];
   mkdirSync(mounted, { recursive: true });
@@ -51,9 +54,12 @@ export function countedDisk(dir: string, bytesInAll: number): CountedSource {
   truncateSync(image, Math.ceil(1.2 * bytesInAll));
   execFileSync("mkfs.ext4", ["-q", "-m", "0", image]);
   execFileSync("mount", ["-o", "loop", image, mounted]);
-  fill(join(mounted, "tree"), 16_000_000, bytesInAll);
-  // What was written is in the page cache: a second mount begins without it.
-  execFileSync("umount", [mounted]);
+  try {
+    makeDistinctFiles(join(mounted, "tree"), 16_000_000, bytesInAll);
+  } finally {
+    execFileSync("umount", [mounted]);
+  }
+  // Mounted anew, so that what was just written is not in the page cache.
   execFileSync("mount", ["-o", "loop,ro", image, mounted]);
   const device = basename(must(deviceOf(mounted), "it is mounted"));
   const served: Served[] = [];
@@ -70,9 +76,10 @@ export function countedDisk(dir: string, bytesInAll: number): CountedSource {
     env: {},
     served,
     capByMeanMax: 1 / 0.95,
-    [Symbol.asyncDispose]: async () => {
+    [Symbol.asyncDispose]: () => {
       clearInterval(timer);
-      await Promise.resolve(execFileSync("umount", [mounted]));
+      execFileSync("umount", [mounted]);
+      return Promise.resolve();
     },
   };
 }
@@ -86,14 +93,4 @@ function deviceOf(mounted: string): string | null {
 function bytesRead(device: string): number {
   const fields = readFileSync(`/sys/block/${device}/stat`, "utf8").trim().split(/\s+/);
   return Number(fields[2]) * sectorBytes;
-}
-
-/** No two files are alike. */
-function fill(folder: string, fileBytes: number, bytesInAll: number): void {
-  mkdirSync(folder);
-  const bytes = seededBytes("cap", fileBytes);
-  for (let at = 0; at * fileBytes < bytesInAll; at += 1) {
-    bytes.writeUInt32LE(at, 0);
-    writeFileSync(join(folder, `file-${String(at).padStart(5, "0")}`), bytes);
-  }
 }

@@ -54,17 +54,21 @@ async function main(): Promise<void> {
   if (!godwitIsBuilt()) console.error("dist/ is not built: only the other side is run");
   mkdirSync(setting.scratch, { recursive: true });
   const results: ComparisonResult[] = [];
-  const all = { ...cases, ...studies };
   for (const name of names) {
-    const run = all[name];
-    if (run === undefined) throw new Error(`no case ${name}; there are: ${Object.keys(all).join(", ")}`);
+    const study = studies[name];
+    if (study !== undefined) {
+      await study(setting);
+      continue;
+    }
+    const run = cases[name];
+    if (run === undefined)
+      throw new Error(`no case ${name}; there are: ${Object.keys({ ...cases, ...studies }).join(", ")}`);
     const ofCase = await run(setting);
     // A trial on smaller trees, or of one side, must not replace the figures.
-    const counts = setting.scale === 1 && setting.only === null && godwitIsBuilt();
-    if (counts && ofCase.length > 0) save(name, setting, ofCase);
+    if (setting.scale === 1 && setting.only === null && godwitIsBuilt()) save(name, setting, ofCase);
     results.push(...ofCase);
   }
-  console.log(asTable(results));
+  if (results.length > 0) console.log(asTable(results));
   if (values.keep) return;
   // Only what this program made: the folder itself may be the operator's.
   for (const made of ["source", "target", "state", "store", "old"]) {

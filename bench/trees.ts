@@ -64,3 +64,13 @@ function writeOne(path: string, random: Random, shape: TreeShape): void {
   for (let left = bytes; left > 0; left -= pieceBytes) writeSync(file, random.bytes(Math.min(left, pieceBytes)));
   closeSync(file);
 }
+
+/** A new folder with files of one size, of which no two are alike; together at least `bytesInAll`. */
+export function makeDistinctFiles(folder: string, fileBytes: number, bytesInAll: number): void {
+  mkdirSync(folder);
+  const bytes = new Random(`distinct ${fileBytes}`).bytes(fileBytes);
+  for (let at = 0; at * fileBytes < bytesInAll; at += 1) {
+    bytes.writeUInt32LE(at, 0);
+    writeFileSync(join(folder, `file-${String(at).padStart(6, "0")}`), bytes);
+  }
+}
