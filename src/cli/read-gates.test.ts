@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SharedLimit } from "../decorators/rate-limit.ts";
+import { SharedLimit } from "../decorators/shared-limit.ts";
 import { ReadGates } from "./read-gates.ts";
 
 test("lanes are opened under the gate of the crew that is there, whenever an earlier one ends", () => {

@@ -1,5 +1,5 @@
 import { must } from "../base/assert.ts";
-import { SharedLimit } from "../decorators/rate-limit.ts";
+import { SharedLimit } from "../decorators/shared-limit.ts";
 import type { JobId } from "../model/chunk.ts";
 
 /**

@@ -3,7 +3,8 @@ import { keepListening } from "../decorators/keep-listening.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { type JobPlaces, leadJobs } from "../coordinator/lead-jobs.ts";
 import { throttle } from "../coordinator/throttle.ts";
-import { limitReads, SharedLimit } from "../decorators/rate-limit.ts";
+import { limitReads } from "../decorators/rate-limit.ts";
+import { SharedLimit } from "../decorators/shared-limit.ts";
 import { toGodwitError } from "../base/errors.ts";
 import { closePlaces, openPlaces } from "../lane/setup.ts";
 import type { Job } from "../model/job.ts";
@@ -77,7 +78,7 @@ async function openLimited(keeper: BudgetKeeper, job: Job, meter: Meter): Promis
   const listing = {
     jobId: job.id,
     gate,
-    lanes: () => ({ wanted: 0, running: 0 }),
+    lanes: () => ({ wanted: 0, needed: 0, running: 0 }),
     slowDowns: () => meter.read("retries"),
     onLanes: () => undefined,
   };

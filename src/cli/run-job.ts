@@ -6,7 +6,7 @@ import { usualLanes } from "./lanes.ts";
 import { Bell } from "../base/bell.ts";
 import { GodwitError } from "../base/errors.ts";
 import { coordinate } from "../coordinator/coordinate.ts";
-import { SharedLimit } from "../decorators/rate-limit.ts";
+import { SharedLimit } from "../decorators/shared-limit.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { closePlaces, openPlaces, type Places } from "../lane/setup.ts";
 import { ThreadLane } from "../lane/thread-lane.ts";

@@ -1,77 +1,17 @@
 import { describe, expect, test, vi } from "vitest";
 import { Random } from "../simulate/random.ts";
-import { SimProcess } from "../simulate/sim-process.ts";
-import type { SimTime } from "../simulate/sim-time.ts";
-import { simTime } from "../../test/simulation/sim-clock.ts";
+import { MB, never, rig, sum, worstSecond } from "../../test/simulation/limit-rig.ts";
 import type { PlanPage, ReadBudget, Source } from "../ports/source.ts";
-import { limitReads, SharedLimit } from "./rate-limit.ts";
-
-const MB = 1_000_000;
-const never = new AbortController().signal;
-
-function newLimit(): SharedLimit {
-  return new SharedLimit(new SharedArrayBuffer(SharedLimit.byteLength));
-}
-
-interface Rig {
-  readonly time: SimTime;
-  readonly process: SimProcess;
-  readonly limit: SharedLimit;
-  /** What was read, and when. */
-  readonly reads: { readonly atMs: number; readonly bytes: number }[];
-  /** A lane's own budget. */
-  readonly lane: () => ReadBudget;
-  /** A lane that reads as fast as it may; `workMs` passes after each read. */
-  readonly busy: (options?: { readonly workMs?: () => number; readonly bytes?: number }) => void;
-}
-
-function rig(): Rig {
-  const time = simTime();
-  const process = new SimProcess("process-1", time);
-  const limit = newLimit();
-  const reads: Rig["reads"] = [];
-  const lane = (): ReadBudget => {
-    const budgets: ReadBudget[] = [];
-    const source = {
-      read: (request: { readonly budget?: ReadBudget }) => {
-        if (request.budget !== undefined) budgets.push(request.budget);
-        return (async function* () {})();
-      },
-    } as unknown as Source;
-    limitReads(source, limit, process.clock).read({} as never, never);
-    return budgets[0] as ReadBudget;
-  };
-  const busy: Rig["busy"] = ({ workMs = () => 0, bytes } = {}) => {
-    const budget = lane();
-    void (async () => {
-      for (;;) {
-        const step = budget.stepBytes(bytes ?? 2 ** 20);
-        await budget.book(step, never);
-        reads.push({ atMs: time.monotonicMs(), bytes: step });
-        await process.clock.sleep(workMs());
-      }
-    })();
-  };
-  return { time, process, limit, reads, lane, busy };
-}
-
-function sum(reads: Rig["reads"], fromMs = 0, toMs = Infinity): number {
-  return reads.reduce((all, { atMs, bytes }) => all + (atMs >= fromMs && atMs < toMs ? bytes : 0), 0);
-}
-
-/** The most in any second. */
-function worstSecond(reads: Rig["reads"]): number {
-  return Math.max(...reads.map(({ atMs }) => sum(reads, atMs, atMs + 1_000)));
-}
+import { limitReads } from "./rate-limit.ts";
 
 describe("a limit for as long as the process lives", () => {
   test("of zero is none: nobody waits, and a read is as large as it may be", () => {
     const { limit, lane } = rig();
     const budget = lane();
-    expect(budget.book(1_000 * MB, never)).toBeNull();
+    expect(budget.request(1_000 * MB, never)).not.toBeInstanceOf(Promise);
     expect(budget.stepBytes(2 ** 20)).toBe(2 ** 20);
     limit.bytesPerSecond = 0;
-    expect(budget.book(1_000 * MB, never)).toBeNull();
+    expect(budget.request(1_000 * MB, never)).not.toBeInstanceOf(Promise);
     expect(limit.holds(0)).toBeNull();
   });
 
@@ -131,7 +71,7 @@ describe("a limit for as long as the process lives", () => {
     for (let small = 0; small < 4; small += 1) busy({ bytes: 100 });
     const budget = lane();
     let hasRead = false;
-    void budget.book(200_000, never)?.then(() => (hasRead = true));
+    void Promise.resolve(budget.request(200_000, never)).then(() => (hasRead = true));
     await time.runFor(300);
     expect(hasRead).toBe(true);
   });
@@ -185,14 +125,19 @@ describe("a grant", () => {
   });
 
   test("that grows wakes those who wait for a small one; one that shrinks holds for what is booked", async () => {
-    const { time, limit, reads, busy } = rig();
+    const { time, limit, reads, busy, lane } = rig();
     limit.open(1_000, 600_000, 0);
-    busy();
+    let wokeAtMs = Infinity;
+    void Promise.resolve(lane().request(16_384, never)).then((pending) => {
+      wokeAtMs = time.monotonicMs();
+      pending[Symbol.dispose]();
+    });
     await time.runFor(10_000);
-    expect(reads).toEqual([]);
+    expect(wokeAtMs).toBe(Infinity);
     limit.open(10 * MB, 600_000, 10_000);
+    busy();
     await time.runFor(2_000);
-    expect(reads[0]?.atMs).toBeLessThanOrEqual(10_002);
+    expect(wokeAtMs).toBeLessThanOrEqual(10_002);
     expect(sum(reads)).toBeGreaterThanOrEqual(0.97 * 20 * MB);
     limit.open(MB, 600_000, 12_000);
     await time.runFor(10_000);
@@ -269,13 +214,13 @@ describe("whoever waits", () => {
       limit.open(open, 600_000, time.monotonicMs());
       const budget = lane();
       const stop = new AbortController();
-      const first = budget.book(50_000, stop.signal);
-      const second = budget.book(100, never);
+      const first = budget.request(50_000, stop.signal);
+      const second = budget.request(100, never);
       stop.abort(new Error("asked to stop"));
       await expect(first).rejects.toThrow("asked to stop");
       limit.open(10 * MB, 600_000, time.monotonicMs());
       await time.runFor(1_000);
-      await expect(second).resolves.toBeUndefined();
+      (await second)[Symbol.dispose]();
       expect(limit.takeUsage().waiting).toBe(0);
     }
   });
@@ -285,8 +230,8 @@ describe("whoever waits", () => {
     limit.open(MB, 600_000, 0);
     await time.runFor(100);
     const budget = lane();
-    expect(budget.book(20_000, never)).toBeNull();
-    void budget.book(500_000, never);
+    expect(budget.request(20_000, never)).not.toBeInstanceOf(Promise);
+    void budget.request(500_000, never);
     expect(limit.takeUsage()).toEqual({ bytes: 20_000, waitedBytes: 0, waiting: 0 });
     await time.runFor(1);
     expect(limit.takeUsage()).toEqual({ bytes: 0, waitedBytes: 0, waiting: 1 });
@@ -299,9 +244,9 @@ describe("a source under a limit", () => {
   test("tells how long its requests take", async () => {
     const { time, limit, lane } = rig();
     const budget = lane();
-    const startedMs = budget.startMs();
+    using pending = await budget.request(20_000, never);
     await time.runFor(80);
-    budget.took(startedMs);
+    pending.answered();
     expect(limit.takeP95Ms()).toBeGreaterThanOrEqual(80);
     expect(limit.takeP95Ms()).toBeNull();
   });

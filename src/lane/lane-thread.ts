@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../base/assert.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
-import { SharedLimit } from "../decorators/rate-limit.ts";
+import { SharedLimit } from "../decorators/shared-limit.ts";
 import { Meter } from "../model/meter.ts";
 import { systemClock } from "../platform/clock.ts";
 import { execute } from "./execute.ts";

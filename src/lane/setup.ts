@@ -1,5 +1,6 @@
 /** Opens what a lane works with. Plain data in, so that it can be sent to a thread. */
-import { type SharedLimit, limitReads } from "../decorators/rate-limit.ts";
+import { limitReads } from "../decorators/rate-limit.ts";
+import type { SharedLimit } from "../decorators/shared-limit.ts";
 import { sha256Pairs } from "../platform/sha256-pair.ts";
 import type { JobSpec } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";

@@ -37,7 +37,10 @@ export interface Claimant {
   readonly jobLimitBytesPerSecond: number | null;
   /** What it can make use of. Null: all that it gets. */
   readonly wantsBytesPerSecond: number | null;
-  /** What it could run of its job; 0: it reads otherwise (a listing), and is not bounded by lanes. */
+  /**
+   * What it could run of its job. 0: it reads otherwise (a listing), and is not bounded by lanes; or it has nothing to
+   * read now, and wants no bytes either.
+   */
   readonly lanesWanted: number;
   /** What it may be making use of now: the most of what it was given and has not given up. Null: no limit. */
   readonly counted: { readonly bytesPerSecond: number | null; readonly lanes: number };
@@ -79,7 +82,7 @@ export function grantFor(
   const limits = all.map((one) => (one.jobId === own.jobId ? jobLimit : limitOf(one)));
   const lanes = caps.lanes === null ? null : lanesFor(all, { ...caps, lanes: caps.lanes });
   const aimLanes = lanes?.[0] ?? null;
-  const mayRead = own.lanesWanted === 0 || aimLanes !== 0;
+  const mayRead = own.lanesWanted === 0 ? own.wantsBytesPerSecond !== 0 : aimLanes !== 0;
   const isFree = mayRead && caps.bytesPerSecond === null && jobLimit === Infinity;
   const aim = isFree ? Infinity : Math.floor(bytesFor(all, { total: orInfinity(caps.bytesPerSecond), limits, lanes }));
   const left = Math.min(roomIn(orInfinity(caps.bytesPerSecond), here), roomIn(jobLimit, ofJob));

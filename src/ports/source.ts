@@ -101,30 +101,24 @@ export interface ReadRequest {
   readonly budget?: ReadBudget;
 }
 
-/** A request that the source has not answered yet. */
+/** A read that may begin. It counts as asked for until it is disposed of: once it has come, or has failed. */
 export interface Pending extends Disposable {
-  /** It has, and in a time that says how busy it is. */
+  /** It has come, and in a time that says how busy the source is. */
   answered(): void;
 }
 
 /** What may be read of a source, and when: shared by all who read from it. */
 export interface ReadBudget {
   /**
-   * Books bytes before they are asked of the source.
-   * @returns null when they may be asked for at once, else a promise that waits until they may
+   * Books bytes before they are asked of the source, and waits (where it returns a promise) until they may be. What is
+   * asked for and has not come is bounded too: a source that stalls is not asked for a heap that it then gives all at once.
    */
-  book(bytes: number, signal: AbortSignal): Promise<void> | null;
+  request(bytes: number, signal: AbortSignal): Pending | Promise<Pending>;
   /**
-   * Books bytes of a request whose answer comes later, and waits until they may be asked for. What is asked for and not
-   * answered is bounded too: a source that stalls is not asked for a heap that it then gives all at once.
+   * How much should be asked for at a time, so that what is booked does not come in bursts. Changes with the limit.
+   * @param leastBytes smaller reads are not worth while, unless the limit is very small
    */
-  request(bytes: number, signal: AbortSignal): Promise<Pending>;
-  /** How much may be asked for at a time, so that what is booked does not come in bursts. Changes with the limit. */
-  stepBytes(mostBytes: number): number;
-  /** When a request to the source begins; `took` is told when its answer is there. */
-  startMs(): number;
-  /** A request has been answered: how long it took says how busy the source is. */
-  took(startedMs: number): void;
+  stepBytes(mostBytes: number, leastBytes?: number): number;
 }
 
 /** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */

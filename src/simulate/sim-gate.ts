@@ -2,7 +2,7 @@
  * The read limit of one worker: the product's own state machine decides what may be read and until when; instead of
  * booking read by read, its lanes flow at that rate.
  */
-import { SharedLimit } from "../decorators/rate-limit.ts";
+import { SharedLimit } from "../decorators/shared-limit.ts";
 import type { GateUsage, ReadGate } from "../ports/budget.ts";
 import type { SimTime } from "./sim-time.ts";
 

@@ -20,8 +20,8 @@ export async function throttleSource(
   const after: KeptThrottle = {
     ...react(before, {
       isAbove: above.length > 0,
-      lanesActive: grants.reduce((sum, grant) => sum + Math.min(grant.lanes ?? Infinity, grant.lanes_wanted), 0),
-      lanesWanted: grants.reduce((sum, grant) => sum + grant.lanes_wanted, 0),
+      lanesActive: lanesOf(grants, ({ lanes, lanes_wanted: wanted }) => Math.min(lanes ?? Infinity, wanted)),
+      lanesWanted: lanesOf(grants, ({ lanes_wanted: wanted }) => wanted),
       now,
     }),
     above: above.map(({ name }) => name),
@@ -35,6 +35,21 @@ export async function throttleSource(
   const why = whyOf(before, after, above);
   if (why !== null) await noteBudget(tx, changed, { ...useOf(grants, id, now), isSample: false, why, now });
   return sourceOf(changed);
+}
+
+/** A process that works on several jobs wants all of its lanes for each of them: they are counted once. */
+function lanesOf(grants: readonly GrantRow[], countOf: (grant: GrantRow) => number): number {
+  const byWorker = Map.groupBy(grants, ({ worker }) => worker);
+  return byWorker.values().reduce((sum, own) => {
+    const most = Math.max(...own.map(({ lanes_wanted: wanted }) => wanted));
+    return (
+      sum +
+      Math.min(
+        most,
+        own.map(countOf).reduce((a, b) => a + b, 0),
+      )
+    );
+  }, 0);
 }
 
 function latencies(row: SourceRow, grants: readonly GrantRow[]): readonly Observation[] {

@@ -62,7 +62,7 @@ function rig(...answers: readonly ((asked: Asked) => Grant | Promise<Grant>)[]) 
     [] as unknown[],
     [] as (number | null)[],
   ];
-  const counts = { slowDowns: 0, running: 3, releasing: Promise.resolve() };
+  const counts = { slowDowns: 0, needed: 4, running: 3, releasing: Promise.resolve() };
   const budget = {
     grant: async (request: GrantRequest) => {
       asked.push({ atMs: time.monotonicMs(), request });
@@ -78,7 +78,7 @@ function rig(...answers: readonly ((asked: Asked) => Grant | Promise<Grant>)[]) 
   const account: BudgetAccount = {
     jobId: "job-1",
     gate,
-    lanes: () => ({ wanted: 4, running: counts.running }),
+    lanes: () => ({ wanted: 4, needed: counts.needed, running: counts.running }),
     slowDowns: () => counts.slowDowns,
     onLanes: (allowed) => lanes.push(allowed),
   };
@@ -277,4 +277,27 @@ test("a share that shrank is named as what it was while reads come in heaps, and
     [1_000, 50 * MB],
     [2_000, 10 * MB],
   ]);
+});
+
+test("where lanes are few, a process without work asks for none, nor for bytes, and asks at once when it has some", async () => {
+  const few = { aim: { bytesPerSecond: 0, lanes: 0 } };
+  const { time, asked, counts, hold } = rig(
+    async () => given(10 * MB),
+    async () => given(10 * MB, { lanes: 2 }),
+    async () => given(0, { lanes: 0, ...few }),
+  );
+  hold();
+  counts.needed = 0;
+  await time.runFor(2_000);
+  const told = () => asked.map(({ request }) => [request.lanesWanted, request.wantsBytesPerSecond === 0]);
+  expect(told(), "while there are enough, it counts with all").toEqual([
+    [4, false],
+    [4, false],
+  ]);
+  await time.runFor(12_000);
+  expect(told().at(-1)).toEqual([0, true]);
+  const before = asked.length;
+  counts.needed = 1;
+  await time.runFor(1_100);
+  expect(told().slice(before)).toEqual([[1, false]]);
 });

@@ -34,11 +34,19 @@ export interface BudgetKeeperOptions {
   readonly onError: (error: unknown) => void;
 }
 
+export interface CrewLanes {
+  /** As many as could work on the job, if it had enough for all. */
+  readonly wanted: number;
+  /** As many as it has work for, as far as that is known: all that are wanted, or those that hold its last tasks. */
+  readonly needed: number;
+  readonly running: number;
+}
+
 export interface BudgetAccount {
   readonly jobId: JobId;
   readonly gate: ReadGate;
-  /** Of this job in this process; nothing wanted and nothing running for a listing. */
-  readonly lanes: () => { readonly wanted: number; readonly running: number };
+  /** Of this job in this process; none at all for a listing. */
+  readonly lanes: () => CrewLanes;
   /** Answers that asked to slow down, ever. */
   readonly slowDowns: () => number;
   /** How many lanes may read from now on; null: as many as there are. */
@@ -96,6 +104,10 @@ class Keeping {
   #named: number | null = 0;
   /** What was told with the last request: all it can get, at first. */
   #wants: number | null = null;
+  /** As it was told last. */
+  #areLanesFew = false;
+  /** With the last request. */
+  #lanesTold = 0;
   #slowDownsTold = 0;
   /** Since the last request. */
   #bytes = 0;
@@ -128,11 +140,18 @@ class Keeping {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#askedAtMs >= (isNew ? soonMs : grant.renewMs)) return true;
     if (orInfinity(this.#account.gate.heldLately(nowMs)) < orInfinity(this.#named)) return true;
+    if (this.#lanesToTell() > this.#lanesTold) return true;
     const { aim } = grant;
     const isShort = (grant.bytesPerSecond ?? Infinity) < nearlyAll * (aim.bytesPerSecond ?? Infinity);
     const lacksLanes = (grant.lanes ?? Infinity) < (aim.lanes ?? Infinity);
     const saidTooLittle = this.#wants !== null && (grant.bytesPerSecond ?? Infinity) >= nearlyAll * this.#wants;
     return isShort || lacksLanes || (saidTooLittle && this.#isHungry());
+  }
+
+  /** Where lanes are few, none is kept from others by a process that has no work. */
+  #lanesToTell(): number {
+    const { wanted, needed } = this.#account.lanes();
+    return this.#areLanesFew ? needed : wanted;
   }
 
   /** Of who is not held up. */
@@ -168,6 +187,7 @@ class Keeping {
       if (signal.aborted) return false;
       this.#slowDownsTold += request.slowDowns;
       this.#grant = grant;
+      this.#areLanesFew = grant.lanes !== null;
       gate.open(grant.bytesPerSecond, nowMs + grant.lifeMs, clock.monotonicMs());
       onLanes(grant.lanes);
       return grant.bytesPerSecond !== null && grant.bytesPerSecond < (before ?? Infinity);
@@ -180,6 +200,7 @@ class Keeping {
   #request(nowMs: number, holds: number | null): GrantRequest {
     const { jobId, gate, lanes, slowDowns } = this.#account;
     const { wanted, running } = lanes();
+    const lanesWanted = this.#lanesToTell();
     const elapsedMs = nowMs - this.#askedAtMs;
     // A request soon after another has seen too little to say something else.
     if (elapsedMs >= soonMs) {
@@ -193,13 +214,14 @@ class Keeping {
     this.#named = gate.heldLately(nowMs);
     this.#askedAtMs = nowMs;
     this.#requests += 1;
+    this.#lanesTold = lanesWanted;
     return {
       worker: this.#options.worker,
       jobId,
       // Lanes that have begun and may not read count for nothing: nobody has to wait for them.
       holds: { bytesPerSecond: this.#named, lanes: holds === 0 ? 0 : running },
-      wantsBytesPerSecond: this.#wants,
-      lanesWanted: wanted,
+      wantsBytesPerSecond: lanesWanted < wanted && lanesWanted === 0 ? 0 : this.#wants,
+      lanesWanted,
       readLatencyP95Ms: gate.takeP95Ms(),
       slowDowns: Math.max(0, slowDowns() - this.#slowDownsTold),
     };

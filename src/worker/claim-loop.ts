@@ -30,6 +30,8 @@ export interface ClaimLoopOptions {
   readonly queueEmpty: Bell;
   /** Nothing is left to claim since the last task: said once. */
   readonly onIdle?: () => void;
+  /** The lane has a task now, or is free of it. */
+  readonly onTask?: (has: boolean) => void;
   /** Something that ends the whole job: the coordinator decides what follows. */
   readonly onFatal: (error: GodwitError) => void;
   readonly onTaskError: (task: Task, error: GodwitError) => void;
@@ -116,7 +118,9 @@ async function runTask(
     // A failure to record is met below, before the task's end is recorded.
     recorded.catch(() => undefined);
   };
+  options.onTask?.(true);
   const [outcome] = await Promise.allSettled([lane.run(task, onProgress, held.signal)]);
+  options.onTask?.(false);
   await before?.ended;
   const last = cost();
   const record = async (): Promise<void> => {

@@ -11,6 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Hints } from "../ports/hints.ts";
 import type { Lane } from "../ports/lane.ts";
 import type { OpenJob, Store } from "../ports/store.ts";
+import type { CrewLanes } from "./budget-keeper.ts";
 import { claimLoop } from "./claim-loop.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 
@@ -44,7 +45,7 @@ export interface LanePoolOptions {
 export interface BudgetedCrew {
   readonly job: Job;
   /** As they are known now. */
-  readonly lanes: () => { readonly wanted: number; readonly running: number };
+  readonly lanes: () => CrewLanes;
   /** Requests that the stores had them send again, ever. */
   readonly slowDowns: () => number;
   /** How many lanes may work on it from now on; null: as many as there are. */
@@ -78,6 +79,7 @@ interface Member {
   readonly leave: AbortController;
   readonly index: number;
   lane: OpenLane | null;
+  hasTask: boolean;
   /** It works no more. */
   readonly ended: Promise<void>;
 }
@@ -170,7 +172,10 @@ export class LanePool {
       this.#crews.set(id, crew);
     }
     const before = crew.members.size;
-    const wanted = Math.min(share, crew.lanesAllowed ?? share);
+    const allowed = crew.lanesAllowed ?? share;
+    // One looks for work, also where none may read: what it finds waits for its share.
+    const looks = crew.isIdle && tasksOf(crew) === 0;
+    const wanted = Math.min(share, looks ? Math.max(1, allowed) : allowed);
     for (const { leave } of [...crew.members].slice(wanted)) leave.abort();
     while (crew.members.size < wanted && this.#freeIndexes.length > 0) this.#hire(crew, this.#freeIndexes.pop() ?? 0);
     if (crew.members.size !== before) onChange(id, crew.members.size);
@@ -180,7 +185,7 @@ export class LanePool {
     const crew = emptyCrew(job);
     crew.budget = this.#options.holdBudget({
       job,
-      lanes: () => ({ wanted: this.#options.lanes, running: crew.members.size }),
+      lanes: () => ({ wanted: this.#options.lanes, needed: this.#lanesNeeded(crew), running: crew.members.size }),
       slowDowns: () => retriesOf(crew),
       onLanes: (allowed) => {
         crew.lanesAllowed = allowed;
@@ -189,9 +194,13 @@ export class LanePool {
     return crew;
   }
 
+  #lanesNeeded(crew: Crew): number {
+    return crew.isIdle ? tasksOf(crew) : this.#options.lanes;
+  }
+
   #hire(crew: Crew, index: number): void {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const member: Member = { leave: new AbortController(), index, lane: null, ended };
+    const member: Member = { leave: new AbortController(), index, lane: null, hasTask: false, ended };
     crew.members.add(member);
     const run = this.#work(crew, member)
       .catch((error: unknown) => this.#rest(crew, toGodwitError(error)))
@@ -224,6 +233,9 @@ export class LanePool {
       onFatal: (error) => this.#rest(crew, error),
       onTaskError: (task, error) => onTrouble(job.id, error, task),
       onIdle: () => this.#sayIdle(crew),
+      onTask: (has) => {
+        member.hasTask = has;
+      },
     });
   }
 
@@ -258,6 +270,10 @@ export class LanePool {
 /** Requests that were sent again, over all of its lanes. */
 function retriesOf({ retries, members }: Crew): number {
   return [...members].reduce((sum, { lane }) => sum + (lane?.meter.read("retries") ?? 0), retries);
+}
+
+function tasksOf({ members }: Crew): number {
+  return [...members].filter(({ hasTask }) => hasTask).length;
 }
 
 function emptyCrew(job: Job): Crew {

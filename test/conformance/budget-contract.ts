@@ -323,6 +323,25 @@ function throttleTests(make: () => Promise<Rig>): void {
     expect(cut).toMatchObject({ lanesAllowed: 4, why: expect.stringContaining("slow: reads take 900 ms") as unknown });
   });
 
+  test("counts the lanes of a process once, however many jobs it works on, and gives none to one without work", async () => {
+    const { store, clock } = await make();
+    await store.budget.putSource(archive);
+    const jobs = [await jobOn(store), await jobOn(store), await jobOn(store)];
+    const readers = jobs.map((jobId) => new Reader(clock, "w", jobId, { lanesWanted: 8 }));
+    for (const reader of readers) await reader.ask(store.budget);
+    const cpu = { name: "cpu", isAbove: true, text: "high" };
+    expect((await store.budget.throttle("archive", [cpu])).lanesAllowed).toBe(4);
+    const nothing = { lanesWanted: 0, wantsBytesPerSecond: 0 };
+    for (const [at, reader] of [...readers, ...readers].entries())
+      await reader.ask(store.budget, at % 3 === 0 ? {} : nothing);
+    const grants = await Promise.all(readers.map((reader, at) => reader.ask(store.budget, at === 0 ? {} : nothing)));
+    expect(grants.map(({ lanes, bytesPerSecond }) => [lanes, bytesPerSecond === 0])).toEqual([
+      [4, false],
+      [0, true],
+      [0, true],
+    ]);
+  });
+
   test("gives lanes back one by one after five quiet minutes, also after its limits were changed", async () => {
     const { store, clock, again, turn } = await rigOf();
     expect(await turn(900)).toBe(8);

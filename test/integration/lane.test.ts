@@ -1,7 +1,7 @@
 /** A lane whose thread is gone: whoever hands it a task is told, and never waits. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { SharedLimit } from "../../src/decorators/rate-limit.ts";
+import { SharedLimit } from "../../src/decorators/shared-limit.ts";
 import { ThreadLane } from "../../src/lane/thread-lane.ts";
 import { sampleSpec } from "../report/sample-store.ts";
 import { defaultOptions, never } from "../conformance/place.ts";

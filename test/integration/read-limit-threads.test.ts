@@ -1,7 +1,7 @@
 /** A limit that is set in one thread and waited for in others. */
 import { Worker } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
-import { SharedLimit } from "../../src/decorators/rate-limit.ts";
+import { SharedLimit } from "../../src/decorators/shared-limit.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 
 const MB = 1_000_000;

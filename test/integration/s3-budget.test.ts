@@ -1,7 +1,8 @@
 /** What a bucket is asked for under a read limit: a lane reads ahead, but not ahead of what it may read. */
 import { expect, test } from "vitest";
 import { s3Connector } from "../../src/connectors/s3/connector.ts";
-import { limitReads, SharedLimit } from "../../src/decorators/rate-limit.ts";
+import { limitReads } from "../../src/decorators/rate-limit.ts";
+import { SharedLimit } from "../../src/decorators/shared-limit.ts";
 import type { Work } from "../../src/model/chunk.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { defaultOptions, never } from "../conformance/place.ts";

@@ -3,7 +3,8 @@
  * what is read of it, every second of it, whatever happens to them.
  */
 import { describe, expect, test } from "vitest";
-import { limitReads, SharedLimit } from "../../src/decorators/rate-limit.ts";
+import { limitReads } from "../../src/decorators/rate-limit.ts";
+import { SharedLimit } from "../../src/decorators/shared-limit.ts";
 import type { SourceLimits } from "../../src/model/budget.ts";
 import { type JobTerms, usualTerms } from "../../src/model/job.ts";
 import type { BudgetStore } from "../../src/ports/budget.ts";
@@ -134,7 +135,7 @@ class Worker {
     const { release } = keeper.hold({
       jobId,
       gate: this.#limit,
-      lanes: () => ({ wanted: lanes, running: lanes }),
+      lanes: () => ({ wanted: lanes, needed: lanes, running: lanes }),
       slowDowns: () => 0,
       onLanes: (allowed) => (this.lanesAllowed = allowed),
     });
@@ -182,9 +183,12 @@ class Worker {
     const budget = budgets[0] as ReadBudget;
     for (;;) {
       const bytes = budget.stepBytes(2 ** 20);
-      await budget.book(bytes, never);
-      await this.process.pass();
-      reads.push({ atMs: time.monotonicMs(), bytes, worker: this.name });
+      {
+        using pending = await budget.request(bytes, never);
+        await this.process.pass();
+        reads.push({ atMs: time.monotonicMs(), bytes, worker: this.name });
+        pending.answered();
+      }
       await clock.sleep(random.chance(2) ? 10 * workMs : random.below(workMs + 1));
     }
   }

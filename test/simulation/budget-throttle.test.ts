@@ -4,7 +4,8 @@
  */
 import { expect, test } from "vitest";
 import { throttle } from "../../src/coordinator/throttle.ts";
-import { limitReads, SharedLimit } from "../../src/decorators/rate-limit.ts";
+import { limitReads } from "../../src/decorators/rate-limit.ts";
+import { SharedLimit } from "../../src/decorators/shared-limit.ts";
 import type { BudgetStore } from "../../src/ports/budget.ts";
 import type { ReadBudget, Source } from "../../src/ports/source.ts";
 import { openSqliteState } from "../../src/store/sqlite/open.ts";
@@ -62,9 +63,9 @@ function budgetOf(limit: SharedLimit, process: SimProcess): ReadBudget {
 function runWorker(
   name: string,
   jobId: string,
-  parts: { time: SimTime; budget: BudgetStore; source: BusySource; lanesEach: number },
+  parts: { time: SimTime; budget: BudgetStore; source: BusySource; lanesEach: number; hasWork: () => boolean },
 ): void {
-  const { time, budget, source, lanesEach } = parts;
+  const { time, budget, source, lanesEach, hasWork } = parts;
   const process = new SimProcess(name, time);
   const limit = new SharedLimit(new SharedArrayBuffer(SharedLimit.byteLength));
   let allowed = lanesEach;
@@ -72,24 +73,23 @@ function runWorker(
   new BudgetKeeper({ budget, clock: process.clock, worker: name, onError: (error) => expect(error).toBeNull() }).hold({
     jobId,
     gate: limit,
-    lanes: () => ({ wanted: lanesEach, running }),
+    lanes: () => ({ wanted: lanesEach, needed: hasWork() ? lanesEach : 0, running }),
     slowDowns: () => 0,
     onLanes: (lanes) => (allowed = lanes ?? lanesEach),
   });
   const lane = async (): Promise<void> => {
     const reads = budgetOf(limit, process);
     for (;;) {
-      if (running >= allowed) {
+      if (running >= allowed || !hasWork()) {
         await process.clock.sleep(100);
         continue;
       }
       running += 1;
       // A lane that has begun a chunk keeps it.
       for (let read = 0; read < readsOfChunk; read += 1) {
-        await reads.book(2 ** 20, never);
-        const startedMs = reads.startMs();
+        using pending = await reads.request(2 ** 20, never);
         await source.read();
-        reads.took(startedMs);
+        pending.answered();
       }
       running -= 1;
     }
@@ -103,7 +103,11 @@ interface Throttled {
   readonly source: BusySource;
 }
 
-async function throttledFleet(lanesEach: number, limitBytesPerSecond: number | null): Promise<Throttled> {
+async function throttledFleet(
+  lanesEach: number,
+  limitBytesPerSecond: number | null,
+  hasWork: (worker: number) => boolean = () => true,
+): Promise<Throttled> {
   const time = simTime();
   const { clock } = new SimProcess("coordinator", time);
   const { store, budget } = await openSqliteState({ path: ":memory:", clock, newJobId: () => "job-1" });
@@ -113,7 +117,7 @@ async function throttledFleet(lanesEach: number, limitBytesPerSecond: number | n
   await store.createJob({ ...jobSpec(), source: "file:///source" });
   const source = new BusySource(time);
   for (let worker = 1; worker <= workers; worker += 1)
-    runWorker(`worker-${worker}`, "job-1", { time, budget, source, lanesEach });
+    runWorker(`worker-${worker}`, "job-1", { time, budget, source, lanesEach, hasWork: () => hasWork(worker) });
   void throttle({
     budget,
     signals: { read: () => Promise.reject(new Error("there is none")) },
@@ -165,3 +169,25 @@ for (const limitBytesPerSecond of [null, 500 * 2 ** 20])
       expect(source.served - before, `in minute ${minute}`).toBeGreaterThan(100);
     }
   });
+
+test("workers that have nothing to read keep no lane from the one that has", async () => {
+  let isLast = false;
+  const { time, budget, source } = await throttledFleet(1, null, (worker) => !isLast || worker === 1);
+  source.outside = 20;
+  await time.runFor(2 * minuteMs);
+  expect((await budget.source("archive")).lanesAllowed).toBe(1);
+  isLast = true;
+  await time.runFor(minuteMs);
+  for (let minute = 0; minute < 10; minute += 1) {
+    const before = source.served;
+    await time.runFor(minuteMs);
+    expect(source.served - before, `in minute ${minute}`).toBeGreaterThan(200);
+  }
+  isLast = false;
+  await time.runFor(12 * minuteMs);
+  const shares = await budget.grants("archive");
+  expect(
+    shares.map(({ lanesWanted }) => lanesWanted),
+    "all have work again",
+  ).toEqual([1, 1, 1, 1]);
+});

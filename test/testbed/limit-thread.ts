@@ -1,6 +1,6 @@
 /** A lane that only reads: books what it is told under a shared limit, and says when it may. */
 import { parentPort, workerData } from "node:worker_threads";
-import { SharedLimit } from "../../src/decorators/rate-limit.ts";
+import { SharedLimit } from "../../src/decorators/shared-limit.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 
 const { buffer, bytes } = workerData as { readonly buffer: SharedArrayBuffer; readonly bytes: number };
@@ -8,5 +8,7 @@ const limit = new SharedLimit(buffer);
 parentPort?.postMessage("waits");
 for (;;) {
   await limit.wait(bytes, { clock: systemClock, signal: new AbortController().signal });
-  parentPort?.postMessage(systemClock.monotonicMs());
+  const nowMs = systemClock.monotonicMs();
+  limit.given(bytes, nowMs);
+  parentPort?.postMessage(nowMs);
 }

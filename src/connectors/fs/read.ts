@@ -68,12 +68,11 @@ export class EntryReader {
           for (let filled = 0; filled < place.length && failure === null;) {
             const left = place.length - filled;
             const length = Math.min(left, budget?.stepBytes(left) ?? left);
-            const wait = budget?.book(length, signal) ?? null;
-            if (wait !== null) await wait;
-            const startedMs = budget?.startMs() ?? 0;
+            const booked = budget?.request(length, signal);
+            using pending = booked instanceof Promise ? await booked : booked;
             const step = buffer.subarray(filled, filled + length);
             failure = this.#fill(opened, { position: place.position + filled, step }, item.entry);
-            budget?.took(startedMs);
+            pending?.answered();
             filled += length;
           }
           if (failure !== null) break;

@@ -4,11 +4,27 @@ import { type Entry, sameVersion } from "../../model/entry.ts";
 import { type Filter, makeFilter } from "../../model/filter.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { Cursor, Frame, ItemEnd, Observed, PlanPage, Problem, ReadRequest, Source } from "../../ports/source.ts";
+import type {
+  Cursor,
+  Frame,
+  ItemEnd,
+  Observed,
+  PlanPage,
+  Problem,
+  ReadBudget,
+  ReadRequest,
+  Source,
+} from "../../ports/source.ts";
 import { changed, missing, unsupportedKind } from "./errors.ts";
 import { type MemoryNode, type MemoryPlace, versionOf } from "./place.ts";
 
 const frameBytes = 1 << 20;
+
+interface Step {
+  readonly position: number;
+  readonly length: number;
+  readonly budget: ReadBudget | undefined;
+}
 
 export class MemorySource implements Source {
   readonly location: string;
@@ -64,11 +80,7 @@ export class MemorySource implements Source {
       for (; end.outcome === "read" && position < stop; end = this.#check(entry)) {
         const most = frameLength(item, position);
         const length = Math.min(most, budget?.stepBytes(most) ?? most);
-        const wait = budget?.book(length, signal) ?? null;
-        if (wait !== null) await wait;
-        const startedMs = budget?.startMs() ?? 0;
-        const bytes = this.#place.read(entry.path).subarray(position, position + length);
-        budget?.took(startedMs);
+        const bytes = await this.#step(entry.path, { position, length, budget }, signal);
         yield { item: index, offset: position, bytes };
         position += bytes.length;
         signal.throwIfAborted();
@@ -76,6 +88,13 @@ export class MemorySource implements Source {
       }
       yield { item: index, end };
     }
+  }
+
+  async #step(path: BytePath, { position, length, budget }: Step, signal: AbortSignal): Promise<Buffer> {
+    using pending = await budget?.request(length, signal);
+    const bytes = this.#place.read(path).subarray(position, position + length);
+    pending?.answered();
+    return bytes;
   }
 
   async observe(entry: Entry, signal: AbortSignal): Promise<Observed | null> {

@@ -141,7 +141,7 @@ export class S3Source implements Source {
   ): Generator<Ahead<Fetched>> {
     const { entry, offset: origin, length } = item;
     const stop = origin + length;
-    const pieceBytes = (): number => Math.max(pieceBytesMin, budget?.stepBytes(pieceBytesMax) ?? pieceBytesMax);
+    const pieceBytes = (): number => budget?.stepBytes(pieceBytesMax, pieceBytesMin) ?? pieceBytesMax;
     const stretches = length === 0 ? [{ offset: origin, length: 0 }] : pieces(item, fromBlock, pieceBytes);
     for (const stretch of stretches) {
       const isLast = stretch.offset + stretch.length === stop;
