@@ -131,16 +131,19 @@ function schemaPart([name, schema]: readonly [string, JsonSchema]): Html {
 }
 
 function fieldsTable(schema: JsonSchema): Html {
-  const properties = schema["properties"] as Readonly<Record<string, JsonSchema>> | undefined;
-  if (properties === undefined) return html`<p>${typeOf(schema)}</p>`;
+  const properties = propertiesOf(schema);
+  if (properties === null) {
+    const [first, ...others] = objectsOf(schema);
+    if (first === undefined) return html`<p>${typeOf(schema)}</p>`;
+    return others.length === 0 ? fieldsTable(first) : html`${[first, ...others].map(variantPart)}`;
+  }
   const required = new Set((schema["required"] as readonly string[] | undefined) ?? []);
   const rows = Object.entries(properties).map(([name, field]) => {
     const usual = field["default"] === undefined ? "" : `default ${JSON.stringify(field["default"])}`;
-    const inner = innerObject(field);
     return html`<tr>
       <th><code>${name}</code></th>
       <td>${typeOf(field)} ${required.has(name) ? "" : "optional"} ${usual}</td>
-      <td>${code(text(field["description"]))}${inner === null ? raw("") : fieldsTable(inner)}</td>
+      <td>${code(text(field["description"]))}${objectsOf(field).length === 0 ? raw("") : fieldsTable(field)}</td>
     </tr>`;
   });
   return html`<table>
@@ -150,11 +153,27 @@ function fieldsTable(schema: JsonSchema): Html {
   </table>`;
 }
 
-/** The fields of an object, or of the objects in a list, are told in place. */
-function innerObject(schema: JsonSchema): JsonSchema | null {
-  if (schema["properties"] !== undefined) return schema;
+/** One of several objects, named by what only it has. */
+function variantPart(variant: JsonSchema): Html {
+  const fixed = Object.entries(propertiesOf(variant) ?? {}).filter(([, { const: value }]) => value !== undefined);
+  const names = fixed.map(([name, field]) => html` <code>${name}</code> ${typeOf(field)}`);
+  return html`<p>${names.length === 0 ? "Or:" : html`With${names}:`}</p>
+    ${fieldsTable(variant)}`;
+}
+
+function propertiesOf(schema: JsonSchema): Readonly<Record<string, JsonSchema>> | null {
+  return (schema["properties"] as Readonly<Record<string, JsonSchema>> | undefined) ?? null;
+}
+
+function partsOf(schema: JsonSchema): readonly JsonSchema[] {
+  return ((schema["anyOf"] ?? schema["oneOf"]) as readonly JsonSchema[] | undefined) ?? [];
+}
+
+/** Objects whose fields are told in place: the schema itself, those of a list, and those that it chooses from. */
+function objectsOf(schema: JsonSchema): readonly JsonSchema[] {
+  if (propertiesOf(schema) !== null) return [schema];
   const items = schema["items"] as JsonSchema | undefined;
-  return items === undefined ? null : innerObject(items);
+  return [...(items === undefined ? [] : [items]), ...partsOf(schema)].flatMap(objectsOf);
 }
 
 function typeOf(schema: JsonSchema): Html {
@@ -165,8 +184,9 @@ function typeOf(schema: JsonSchema): Html {
   }
   const choices = schema["enum"] as readonly unknown[] | undefined;
   if (choices !== undefined) return html`<code>${choices.map((choice) => JSON.stringify(choice)).join(" | ")}</code>`;
-  const parts = (schema["anyOf"] ?? schema["oneOf"]) as readonly JsonSchema[] | undefined;
-  if (parts !== undefined) return html`${parts.map((part, at) => html`${at === 0 ? "" : " or "}${typeOf(part)}`)}`;
+  if (schema["const"] !== undefined) return html`<code>${JSON.stringify(schema["const"])}</code>`;
+  const parts = partsOf(schema);
+  if (parts.length > 0) return html`${parts.map((part, at) => html`${at === 0 ? "" : " or "}${typeOf(part)}`)}`;
   const items = schema["items"] as JsonSchema | undefined;
   if (items !== undefined) return html`list of ${typeOf(items)}`;
   const bounds = [bound(schema, "minimum", "from"), bound(schema, "maximum", "to")].filter(Boolean).join(" ");

@@ -16,19 +16,35 @@ const reference = z
   .string()
   .regex(/^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+)$/, "is env:NAME or file:/path: the secret itself is never kept")
   .describe("env:NAME or file:/path, as the coordinator sees it: where the secret stands, never the secret");
-const named = { name: z.string().min(1).max(100), above: z.number() };
+const named = {
+  name: z.string().min(1).max(100).describe("tells it apart in the history: each stands once in a source"),
+  above: z.number().describe("the value above which the fleet backs off"),
+};
+const queryText = z.string().min(1).max(4_096);
 
 const threshold = z
   .discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("read_latency"), ...named }),
+    z.strictObject({
+      type: z.literal("read_latency"),
+      ...named,
+      above: z.number().describe("in ms, of the fleet's own reads: the worst p95 of its workers"),
+    }),
     z.strictObject({
       type: z.literal("prometheus"),
       ...named,
-      url: z.url({ protocol: /^https?$/ }).max(2_048),
-      query: z.string().min(1).max(4_096),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(2_048)
+        .describe("of the server, as far as `/api/v1`; a token goes into `token_from`"),
+      query: queryText.describe("an instant query: its greatest value counts"),
       token_from: reference.optional(),
     }),
-    z.strictObject({ type: z.literal("sql"), ...named, url_from: reference, query: z.string().min(1).max(4_096) }),
+    z.strictObject({
+      type: z.literal("sql"),
+      ...named,
+      url_from: reference,
+      query: queryText.describe("on PostgreSQL: the first column of its first row counts"),
+    }),
   ])
   .meta({ id: "Threshold", description: "A signal, and the value above which the fleet backs off." });
 
