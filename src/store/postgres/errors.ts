@@ -8,6 +8,9 @@ export function isConflict(error: unknown): boolean {
   return state === "40001" || state === "40P01";
 }
 
+/** Nobody knows here whether a worker meets it, which waits, or a command that ends with it. */
+const passing = "What runs already tries again by itself; what has ended is to be started again.";
+
 export function translate(error: unknown, where: string): unknown {
   if (!(error instanceof Error) || error instanceof GodwitError) return error;
   const state = sqlStateOf(error);
@@ -17,7 +20,7 @@ export function translate(error: unknown, where: string): unknown {
     return new GodwitError("store_busy", {
       disposition: "retry",
       what: `the store at ${where} does not answer (${text})`,
-      hint: "It is tried again, and nothing is lost meanwhile. Is PostgreSQL up, and can this host reach it?",
+      hint: `Check that PostgreSQL is up and that this machine reaches it. ${passing}`,
       cause: error,
     });
   }
@@ -28,14 +31,18 @@ export function translate(error: unknown, where: string): unknown {
     case "57":
     case "40":
     case "55":
-      return make("store_busy", `the store at ${where} does not serve now (${text})`, "It is tried again.");
+      return make(
+        "store_busy",
+        `the store at ${where} does not serve now (${text})`,
+        `See what its log says. ${passing}`,
+      );
     case "53":
       if (state === "53100")
         return make("disk_full", `no room for the state at ${where} (${text})`, "Free some space there: jobs go on.");
       return make(
         "store_busy",
         `the store at ${where} is at its limit (${text})`,
-        "It is tried again; look at its connections and memory.",
+        `Check its connections (max_connections) and its memory. ${passing}`,
       );
     case "25":
       return make(

@@ -30,7 +30,7 @@ export function translate(error: unknown, path: string): unknown {
       return make(
         "store_busy",
         `the state at ${path} is held by another process`,
-        "It is tried again; look for a Godwit that hangs.",
+        "Look for a Godwit that hangs. What runs already tries again by itself; what has ended is to be started again.",
       );
     case codes.readonly:
     case codes.cannotOpen:
