@@ -1,47 +1,11 @@
 /** The program: reads the command line, runs one command, and says how it went by its exit code. */
 import { CommanderError } from "commander";
-import { type GodwitError, toGodwitError } from "../base/errors.ts";
+import { toGodwitError } from "../base/errors.ts";
 import { answerError } from "./answer.ts";
+import { exitCodeOfError } from "./exit-code.ts";
 import { buildProgram } from "./program.ts";
 import { processSurroundings, type Surroundings } from "./surroundings.ts";
 import { tellError } from "./tell-error.ts";
-
-/**
- * 2 usage or configuration, 3 resumable, 4 failed; 0 and 1 are a command's own words. Only where no job ran: the end of
- * one says its exit code itself, whatever stopped it.
- */
-const usageCodes = new Set<string>([
-  "usage",
-  "config_invalid",
-  "node_too_old",
-  "same_place",
-  "target_inside_source",
-  "job_unknown",
-  "job_ambiguous",
-  "job_options_differ",
-  "evidence_missing",
-  "job_locked",
-  "job_state",
-  "key_invalid",
-  "listen_refused",
-  // What a server refused: nothing was started there either.
-  "request_invalid",
-  "request_too_large",
-  "route_unknown",
-  "method_unknown",
-  "token_invalid",
-  "role_insufficient",
-  "place_forbidden",
-  "idempotency_conflict",
-  "job_exists",
-  "source_unlimited",
-  "server_untrusted",
-  "server_unknown",
-  "server_version",
-]);
-/** The same command again goes on where this one was. */
-const resumableCodes = new Set<string>(["interrupted", "disk_full", "server_unreachable", "server_busy", "store_busy"]);
-const findingCodes = new Set<string>(["report_altered", "report_signer", "report_invalid"]);
 
 /** @returns the exit code */
 export async function main(argv: readonly string[], bring: Partial<Surroundings> = {}): Promise<number> {
@@ -58,7 +22,7 @@ export async function main(argv: readonly string[], bring: Partial<Surroundings>
     if (cause instanceof CommanderError) return 0;
     if (isReaderGone(cause)) return 0;
     const error = toGodwitError(cause);
-    const code = exitCodeOfError(error);
+    const code = exitCodeOfError(error.code);
     tellError(error, surroundings.stderr);
     if (argv.includes("--json")) answerError(surroundings, error, code);
     return code;
@@ -71,10 +35,4 @@ function ignore(): void {
 
 function isReaderGone(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE";
-}
-
-function exitCodeOfError(error: GodwitError): number {
-  if (usageCodes.has(error.code)) return 2;
-  if (resumableCodes.has(error.code)) return 3;
-  return findingCodes.has(error.code) ? 1 : 4;
 }

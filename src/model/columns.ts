@@ -32,7 +32,7 @@ export function damaged(what: string, cause?: unknown): GodwitError {
   return new GodwitError("state_unusable", {
     disposition: "fatal",
     what: `a stored list cannot be read (${what})`,
-    hint: "The state directory is damaged. Restore it from a backup, or start the job anew with --new.",
+    hint: "The state is damaged. Restore it from a backup, or start the job anew with --new.",
     cause,
   });
 }

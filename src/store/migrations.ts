@@ -37,7 +37,7 @@ function tooNew(found: number): GodwitError {
   return new GodwitError("state_version", {
     disposition: "fatal",
     what: `the state was written by a later Godwit (schema ${found}, this one knows ${migrations.length})`,
-    hint: "Use that version, or another directory with --state.",
+    hint: "Use that version, or another place for the state (--state, --store).",
   });
 }
 

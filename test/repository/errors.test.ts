@@ -2,6 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { errorCodes } from "../../src/base/errors.ts";
+import { exitCodeOfError } from "../../src/cli/exit-code.ts";
 import { repositoryRoot } from "../testbed/tools.ts";
 
 const page = readFileSync(join(repositoryRoot, "docs", "reference", "errors.md"), "utf8");
@@ -15,6 +16,15 @@ test("every error code is explained once, in the order of the code", () => {
 test("every explanation says what it means and what to do", () => {
   const short = sections.filter((section) => !/\*\*Meaning:\*\* \S/.test(section) || !/\*\*Do:\*\* \S/.test(section));
   expect(short.map((section) => section.split("\n")[0])).toEqual([]);
+});
+
+test("every explanation ends with the exit code that the program has for it", () => {
+  const told = sections.map((section) =>
+    /\*\*Exit code:\*\* (\d)(?:; 1 where only single entries met it)?\.\n*$/.exec(section),
+  );
+  expect(Object.fromEntries(errorCodes.map((code, at) => [code, Number(told[at]?.[1])]))).toEqual(
+    Object.fromEntries(errorCodes.map((code) => [code, exitCodeOfError(code)])),
+  );
 });
 
 test("every error code is used", () => {
