@@ -17,10 +17,8 @@ const units: Readonly<Record<string, number>> = {
 
 /** `64MiB`, `50MB`, `1048576`: decimal and binary units by their names. @throws usage */
 export function parseBytes(text: string): number {
-  const parsed = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim());
-  const unit = parsed === null ? undefined : units[(parsed[2] ?? "").toLowerCase()];
-  const bytes = parsed === null || unit === undefined ? Number.NaN : Math.round(Number(parsed[1]) * unit);
-  if (!Number.isSafeInteger(bytes) || bytes <= 0) {
+  const bytes = bytesOf(text);
+  if (bytes === null) {
     throw new GodwitError("usage", {
       disposition: "fatal",
       what: `${text} is no size`,
@@ -30,16 +28,34 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
-/** `50MB/s`. A bare number is refused: meant as megabytes, it would be bytes. @throws usage */
+/** Null where the text is no whole number of bytes from 1 on that can be told exactly. */
+function bytesOf(text: string): number | null {
+  const parsed = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim());
+  const unit = units[(parsed?.[2] ?? "").toLowerCase()];
+  if (parsed === null || unit === undefined) return null;
+  const bytes = Math.round(Number(parsed[1]) * unit);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : null;
+}
+
+const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3_600, d: 86_400 };
+
+/**
+ * `50MB/s`, `400GB/h`, `1.5GiB/min`: a size and a time. One without a time is refused: it might be meant for any.
+ * @returns bytes per second, whole: rounded down, since a limit is never more than what was asked for. @throws usage
+ */
 export function parseRate(text: string): number {
-  if (!/[a-z]/i.test(text.replace(/\/s$/i, ""))) {
-    throw new GodwitError("usage", {
-      disposition: "fatal",
-      what: `${text} is no rate`,
-      hint: "Write a number with a unit, such as 50MB/s.",
-    });
-  }
-  return parseBytes(text.trim().replace(/\/s$/i, ""));
+  const parsed = /^(.*[a-z]) ?\/ ?([a-z]+)$/i.exec(text.trim());
+  const seconds = secondsOf[parsed?.[2]?.toLowerCase() ?? ""];
+  const bytes = bytesOf(parsed?.[1] ?? "");
+  if (seconds === undefined || bytes === null)
+    throw noRate(`${text} is no rate`, "Write a size and a time, such as 50MB/s, 3GB/min or 400GB/h.");
+  const rate = Math.floor(bytes / seconds);
+  if (rate < 1) throw noRate(`${text} is less than a byte per second`, "Write more, such as 50MB/s.");
+  return rate;
+}
+
+function noRate(what: string, hint: string): GodwitError {
+  return new GodwitError("usage", { disposition: "fatal", what, hint });
 }
 
 const shown = ["B", "KB", "MB", "GB", "TB", "PB"] as const;

@@ -24,6 +24,7 @@ test("nothing given means the documented defaults", () => {
 test("values are parsed", () => {
   const values = parseOptions(transferOptions, { workers: "3", limit: "50MB/s", chunkSize: "8MiB", compare: "mtime" });
   expect(values).toMatchObject({ workers: 3, limit: 50_000_000, chunkSize: 8_388_608, compare: "mtime" });
+  expect(parseOptions(transferOptions, { limit: "400GB/h" })).toMatchObject({ limit: 111_111_111 });
 });
 
 test.each([
@@ -31,7 +32,8 @@ test.each([
   [{ workers: "100001" }, "--workers", '"100001" is more than 100000'],
   [{ workers: "many" }, "--workers", '"many" is no whole number'],
   [{ workers: "1.5" }, "--workers", '"1.5" is no whole number'],
-  [{ limit: "fast" }, "--limit", "fast is no size"],
+  [{ limit: "fast" }, "--limit", "fast is no rate"],
+  [{ limit: "50MB" }, "--limit", "50MB is no rate"],
   [{ limit: "0" }, "--limit", "0 is no rate"],
   [{ chunkSize: "-1MiB" }, "--chunk-size", "-1MiB is no size"],
   [{ chunkSize: "5" }, "--chunk-size", "a chunk has 1MiB to 64GiB"],

@@ -26,7 +26,11 @@ export const jobOptions = {
     "lanes that work side by side, at most 64 here (default: by the machine's cores); with a server: of all workers together",
     z.coerce.number().int().min(1).max(100_000).nullable().default(null),
   ),
-  limit: option("--limit <rate>", "read the source no faster, such as 50MB/s", rate.nullable().default(null)),
+  limit: option(
+    "--limit <rate>",
+    "read the source no faster, such as 50MB/s or 400GB/h",
+    rate.nullable().default(null),
+  ),
   chunkSize: option(
     "--chunk-size <size>",
     "bytes of a chunk, 1MiB to 64GiB (default: 64MiB)",

@@ -47,7 +47,7 @@ const exitCodes = `## Exit codes
 
 const places = `## Places
 
-A source or target is a path, a \`file:///absolute/path\` URL, or \`s3://bucket/prefix\`. Bytes of a path that are not UTF-8 are written as \`%NN\` in a \`file:\` URL. Credentials for S3 come from where the AWS CLI takes them, never from the command line. Sizes and rates are numbers with a unit: KB, MB and GB are decimal, KiB, MiB and GiB binary; rates end in \`/s\`. Lengths of time are whole numbers with \`s\`, \`m\`, \`h\`, \`d\` or \`w\`.`;
+A source or target is a path, a \`file:///absolute/path\` URL, or \`s3://bucket/prefix\`. Bytes of a path that are not UTF-8 are written as \`%NN\` in a \`file:\` URL. Credentials for S3 come from where the AWS CLI takes them, never from the command line. Sizes and rates are numbers with a unit: KB, MB and GB are decimal, KiB, MiB and GiB binary. Rates are a size and a time: \`50MB/s\`, \`3GB/min\`, \`400GB/h\`. Lengths of time are whole numbers with \`s\`, \`m\`, \`h\`, \`d\` or \`w\`.`;
 
 /** Commands that run something, in the order of the help: `keys` itself only holds others. */
 function leaves(command: Command): readonly Command[] {

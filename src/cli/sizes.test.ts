@@ -22,11 +22,40 @@ test.each(["", "0", "-1", "MB", "1 XB", "1e6", "0x10", "1,5MB", "NaN", "Infinity
   },
 );
 
-test("a rate is a size, with or without /s", () => {
-  expect([parseRate("50MB/s"), parseRate("50MB"), parseRate(" 1KiB/S ")]).toEqual([50_000_000, 50_000_000, 1_024]);
-  expect(() => parseRate("50MB/min")).toThrow(/^usage: /);
-  expect(() => parseRate("50")).toThrow(/^usage: 50 is no rate$/);
-  expect(() => parseRate("50/s")).toThrow(/^usage: 50\/s is no rate$/);
+test.each([
+  ["50MB/s", 50_000_000],
+  [" 1KiB/S ", 1_024],
+  ["400GB/h", 111_111_111],
+  ["400 GB / h", 111_111_111],
+  ["1.4TB/h", 388_888_888],
+  ["6MiB/min", 104_857],
+  ["6MiB/m", 104_857],
+  ["1TiB/d", 12_725_829],
+  ["1B/s", 1],
+])("%j is a rate", (text, bytesPerSecond) => {
+  expect(parseRate(text)).toBe(bytesPerSecond);
+});
+
+test.each([
+  "",
+  "50",
+  "50/s",
+  "50MB",
+  "50MB/",
+  "MB/s",
+  "0MB/s",
+  "50XB/s",
+  "50MB/w",
+  "50MB/ms",
+  "1/s/s",
+  "-5MB/s",
+  "fast",
+])("%j is no rate", (text) => {
+  expect(() => parseRate(text)).toThrow(new RegExp(`^usage: ${text} is no rate$`));
+});
+
+test("a rate that would round down to nothing is refused, not taken for none", () => {
+  expect(() => parseRate("3KB/h")).toThrow(/^usage: 3KB\/h is less than a byte per second$/);
 });
 
 test("every whole number of bytes is a size", () => {

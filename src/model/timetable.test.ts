@@ -22,6 +22,13 @@ describe("a timetable", () => {
     expect(at.map((time) => rateAt(table, monday(time)))).toEqual([null, 50 * MB, 50 * MB, 100 * MB, 100 * MB]);
   });
 
+  test("may tell its rates per hour, and takes no size for a rate", () => {
+    const table = utc("08:00-20:00 400GB/h");
+    checkTimetable(table);
+    expect(rateAt(table, monday("12:00:00"))).toBe(111_111_111);
+    expect(() => checkTimetable(utc("08:00-20:00 50MB"))).toThrow(/"08:00-20:00 50MB" has no rate$/);
+  });
+
   test("goes by the wall clock of its zone, in summer as in winter", () => {
     const table = berlin("08:00-20:00 50MB/s");
     expect(rateAt(table, Date.parse("2026-01-15T06:59:00Z"))).toBeNull();

@@ -86,7 +86,7 @@ function rateOf(line: string, rate: string): number {
   } catch (cause) {
     throw invalid(
       `the timetable's line "${line}" has no rate`,
-      "Write a number with a unit, such as 50MB/s, or `closed`.",
+      "Write a size and a time, such as 50MB/s or 400GB/h, or `closed`.",
       cause,
     );
   }

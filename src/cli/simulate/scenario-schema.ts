@@ -1,7 +1,7 @@
 /** The scenario file of `godwit simulate`: every field with its unit, and what it becomes. */
 import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
-import { parseBytes } from "../../base/sizes.ts";
+import { parseBytes, parseRate } from "../../base/sizes.ts";
 import { checkTimetable, type Timetable } from "../../model/timetable.ts";
 import { noFailures, type Scenario } from "../../simulate/scenario.ts";
 
@@ -41,20 +41,9 @@ function parseTime(text: string): number {
   return Number(number) * unitMs;
 }
 
-/** `200MB/s`, `400GB/h`. @returns bytes per second, whole */
-function parseFlow(text: string): number {
-  const [, size = "", per = ""] = /^(.*[a-z])\/(s|min|m|h|d)$/i.exec(text.trim()) ?? [];
-  const unitMs = unitsMs[per.toLowerCase()];
-  if (unitMs === undefined)
-    throw unreadable(`${text} is no rate`, "Write a size and a time, such as 200MB/s or 400GB/h.");
-  const rate = Math.floor((parseBytes(size) * 1_000) / unitMs);
-  if (rate < 1) throw unreadable(`${text} is less than a byte per second`, "Write more.");
-  return rate;
-}
-
 const bytes = parsed(parseBytes);
 const time = parsed(parseTime);
-const rate = parsed(parseFlow);
+const rate = parsed(parseRate);
 const count = z.int().min(0);
 const perTime = z.number().min(0);
 const lines = z.array(z.string()).min(1);
