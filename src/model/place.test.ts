@@ -20,6 +20,27 @@ test("a file: URL is taken as it is, with or without slashes at its end", () => 
   expect(placeUrl("file:///srv/%ff")).toBe("file:///srv/%ff");
 });
 
+test("a file: URL may say that its host is this one", () => {
+  expect(placeUrl("file://localhost/srv/share")).toBe("file:///srv/share");
+  expect(placeUrl("file:/srv/share")).toBe("file:///srv/share");
+  expect(placeUrl("FILE://LocalHost/srv")).toBe("file:///srv");
+});
+
+test.each([
+  "file://nas/srv/share",
+  "file://srv/share",
+  "file://user@nas/share",
+  "file://nas:80/share",
+  "file://a b/share",
+])("%j names another host, and is refused before anything is opened", (typed) => {
+  const says = {
+    code: "usage",
+    what: `${typed} names a host; a file: URL is of this machine: its host is empty or localhost`,
+    hint: "Write file:///absolute/path with three slashes, or the plain path. Mount what another machine has.",
+  };
+  expect(() => placeUrl(typed)).toThrow(expect.objectContaining(says));
+});
+
 test("a bucket may come with a prefix; one slash at its end does not matter", () => {
   expect(placeUrl("s3://bucket")).toBe("s3://bucket/");
   expect(placeUrl("s3://bucket/")).toBe("s3://bucket/");
@@ -27,9 +48,16 @@ test("a bucket may come with a prefix; one slash at its end does not matter", ()
   expect(placeUrl("S3://bucket/a//b")).toBe("s3://bucket/a//b");
 });
 
-test.each(["", "s3://", "s3:///prefix", "ftp://host/path", "file:relative", "gs://bucket", "s3:bucket"])(
-  "%j is no place",
-  (typed) => {
-    expect(() => placeUrl(typed)).toThrow(/^usage: /);
-  },
-);
+test.each([
+  "",
+  "s3://",
+  "s3:///prefix",
+  "ftp://host/path",
+  "file:relative",
+  "file://",
+  "file://localhost",
+  "gs://bucket",
+  "s3:bucket",
+])("%j is no place", (typed) => {
+  expect(() => placeUrl(typed)).toThrow(/^usage: /);
+});

@@ -8,7 +8,7 @@ export function placeUrl(typed: string): string {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(typed)?.[1]?.toLowerCase();
   if (scheme === undefined && !/^(file|s3):/i.test(typed)) return trimmed(pathToFileURL(resolve(typed)).href);
   if (scheme === "s3") return bucketUrl(typed);
-  if (/^file:\//i.test(typed)) return trimmed(new URL(typed).href);
+  if (/^file:\//i.test(typed)) return fileUrl(typed);
   throw usage(`${typed} is no place`, "Name a path, or a URL that begins with file: or s3:.");
 }
 
@@ -20,6 +20,19 @@ export function placeText(url: string): string {
   } catch {
     return url;
   }
+}
+
+const threeSlashes = "Write file:///absolute/path with three slashes, or the plain path.";
+
+/** RFC 8089 lets a host stand there; a path that another machine has is mounted here, or a mistyped one of this machine. */
+function fileUrl(typed: string): string {
+  if (/^file:\/\/(?:localhost)?$/i.test(typed)) throw usage(`${typed} names no path`, threeSlashes);
+  if (!/^file:\/(?!\/)|^file:\/\/(?:localhost)?\//i.test(typed))
+    throw usage(
+      `${typed} names a host; a file: URL is of this machine: its host is empty or localhost`,
+      `${threeSlashes} Mount what another machine has.`,
+    );
+  return trimmed(new URL(typed).href);
 }
 
 function bucketUrl(typed: string): string {
