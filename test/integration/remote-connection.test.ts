@@ -131,7 +131,8 @@ describe("TLS", () => {
       expect(end.stderr).not.toContain("trying again");
     }
     const plain = await jobs(`http://localhost:${port}`, token);
-    expect([plain.exitCode, plain.stderr.includes("server_un")], plain.stderr).toEqual([3, true]);
+    expect([plain.exitCode, plain.stderr.includes("server_unknown")], plain.stderr).toEqual([2, true]);
+    expect(plain.stderr).not.toContain("trying again");
   });
 
   test("a token goes nowhere without TLS but within this machine, and nowhere where a URL hides something", async () => {
@@ -173,7 +174,7 @@ const self = { version: "9.9.9", role: "viewer" };
 describe("what answers is not what is expected", () => {
   test.for([
     ["a later API", json({ ...self, api_version: 2, more: [] }), "server_version", 2],
-    ["a server from before", json({ ...problem, code: "route_unknown", status: 404 }, 404), "server_version", 2],
+    ["an address without an API", json({ ...problem, code: "route_unknown", status: 404 }, 404), "server_unknown", 2],
     ["a web page", (_: unknown, out: Parameters<RequestListener>[1]) => void out.end("<html>"), "server_unknown", 2],
     ["another API", json({ hello: "world" }), "server_unknown", 2],
     ["a redirect", json({}, 302, { location: "https://elsewhere.example" }), "server_unknown", 2],

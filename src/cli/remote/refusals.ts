@@ -1,5 +1,6 @@
 /** What a server refused, or why it could not be asked, as errors of this program. */
 import { STATUS_CODES } from "node:http";
+import { errors as transport } from "undici";
 import { z } from "zod";
 import { type ErrorCode, errorCodes, GodwitError } from "../../base/errors.ts";
 
@@ -73,6 +74,31 @@ export function unreachable(url: string, why: string, cause?: unknown): GodwitEr
 const untrusted =
   /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|PATH_LENGTH_)/;
 
+/** What came first was no record of TLS at all. */
+const noRecords = /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL))$/;
+
+const plainHint =
+  "It seems to speak http. On this machine name it by http://; elsewhere it needs a certificate (`godwit serve --tls-cert --tls-key`).";
+
+/** Trying again would bring the same answer. */
+export function otherProtocol(
+  url: string,
+  what: string,
+  { hint, cause }: { readonly hint: string; readonly cause: unknown },
+): GodwitError {
+  return new GodwitError("server_unknown", {
+    disposition: "rejected",
+    what: `what answers at ${url} ${what}`,
+    hint,
+    cause,
+  });
+}
+
+/** Closed without an answer, as a server with TLS closes what is none. */
+export function isClosedUnanswered(error: GodwitError): boolean {
+  return error.cause instanceof transport.SocketError || codeOf(error.cause) === "ECONNRESET";
+}
+
 /** Of a request that brought no answer. Keeps what is an error of ours, such as an interruption. */
 export function transportError(url: string, cause: unknown): GodwitError {
   if (cause instanceof GodwitError) return cause;
@@ -85,11 +111,14 @@ export function transportError(url: string, cause: unknown): GodwitError {
       hint: "Name the authority that signed it with --ca, and reach the server by a name that its certificate has.",
       cause,
     });
-  if (code.startsWith("HPE_"))
-    return new GodwitError("server_unknown", {
-      disposition: "rejected",
-      what: `what answers at ${url} speaks no HTTP (${code})`,
+  if (cause instanceof transport.HTTPParserError)
+    return otherProtocol(url, "speaks no HTTP", {
       hint: "Check the address and its port; a server with a certificate is named by https://.",
+      cause,
+    });
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_"))
+    return otherProtocol(url, `speaks no TLS ${noRecords.test(code) ? "" : "that this program knows "}(${code})`, {
+      hint: noRecords.test(code) ? plainHint : "Check the address, its port, and the proxy in between.",
       cause,
     });
   return unreachable(url, code === "" ? text : code, cause);

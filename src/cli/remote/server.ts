@@ -12,7 +12,15 @@ import { apiVersion, serverShape } from "../../api/shapes.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ServerAddress } from "../server-options.ts";
-import { isPassing, isWorthAnotherTry, refusalOf, transportError } from "./refusals.ts";
+import {
+  isClosedUnanswered,
+  isPassing,
+  isWorthAnotherTry,
+  otherProtocol,
+  refusalOf,
+  transportError,
+} from "./refusals.ts";
+import { speaksTls } from "./speaks-tls.ts";
 
 export interface Asked {
   readonly method: "GET" | "POST" | "PATCH";
@@ -91,6 +99,8 @@ export class RemoteServer implements AsyncDisposable {
       } catch (cause) {
         signal.throwIfAborted();
         error = transportError(this.url, cause);
+        if (tries === 1 && isClosedUnanswered(error) && (await this.#speaksTls()))
+          throw otherProtocol(this.url, "speaks TLS", { hint: "Name the server by https://.", cause });
       }
       const nextMs = Math.max(waitMs, Math.min(waitMsMax, saidMs));
       const isLast = tries >= triesMin && this.clock.monotonicMs() + nextMs > deadlineMs;
@@ -120,6 +130,11 @@ export class RemoteServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // What was not read to its end is of no use to anybody.
     await this.#pool.destroy();
+  }
+
+  async #speaksTls(): Promise<boolean> {
+    const url = new URL(this.url);
+    return url.protocol === "http:" && (await speaksTls(url, this.#options.signal));
   }
 
   #send(
@@ -173,10 +188,26 @@ export async function connectServer(address: ServerAddress, options: ConnectOpti
     if (body.api_version !== apiVersion) throw otherVersion(server.url, body);
     return server;
   } catch (error) {
-    await server[Symbol.asyncDispose]();
     const known = toGodwitError(error);
-    if (known.code === "route_unknown") throw otherVersion(server.url, { version: "an early one", api_version: 0 });
-    throw error;
+    const told = known.code === "route_unknown" ? await withoutServerRoute(server) : error;
+    await server[Symbol.asyncDispose]();
+    throw told;
+  }
+}
+
+/** It speaks as Godwit does: an API from before `/server`, or a process that offers its metrics alone. */
+async function withoutServerRoute(server: RemoteServer): Promise<unknown> {
+  try {
+    await server.ask({ method: "GET", path: "/healthz" }, z.unknown());
+    return otherVersion(server.url, { version: "an early one", api_version: 0 });
+  } catch (error) {
+    if (toGodwitError(error).code !== "route_unknown") return error;
+    return new GodwitError("server_unknown", {
+      disposition: "rejected",
+      what: `what answers at ${server.url} is no API of Godwit: perhaps a worker's metrics`,
+      hint: "Name the address at which `godwit serve` listens; --metrics-listen of a worker answers /metrics alone.",
+      cause: error,
+    });
   }
 }
 
