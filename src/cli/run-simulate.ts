@@ -6,6 +6,7 @@ import { predict, type PredictOptions } from "../simulate/predict.ts";
 import { answer } from "./answer.ts";
 import { chartOf } from "./simulate/chart.ts";
 import { documentOf } from "./simulate/document.ts";
+import { tellProgress } from "./simulate/progress.ts";
 import { readScenario } from "./simulate/scenario-file.ts";
 import { durationText, tableOf } from "./simulate/table.ts";
 import type { Surroundings } from "./surroundings.ts";

@@ -37,7 +37,7 @@ export interface Prediction {
   readonly verificationLagMs: Spread | null;
   readonly peakSecond: Peak;
   readonly peakMinute: Peak;
-  /** Of what the caps allowed while the job ran; null without a cap. */
+  /** Of what the caps allowed while the job ran; null where none was in force, or none allowed anything. */
   readonly budgetUsed: number | null;
   readonly failedEntries: number;
   readonly troubles: ReadonlyMap<string, number>;
@@ -221,7 +221,7 @@ async function answerDeadline(
   }
 }
 
-function isCapped({ statedPeakBytesPerSecond, limitBytesPerSecond, timetable }: Scenario["source"]): boolean {
+export function isCapped({ statedPeakBytesPerSecond, limitBytesPerSecond, timetable }: Scenario["source"]): boolean {
   return statedPeakBytesPerSecond !== null || limitBytesPerSecond !== null || timetable !== null;
 }
 

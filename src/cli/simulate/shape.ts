@@ -25,7 +25,10 @@ export const simulationShape = z.strictObject({
   source_bytes_read: count,
   peak_second: peak,
   peak_minute: peak,
-  budget_used: z.number().nullable().describe("of what the caps allowed while the job ran"),
+  budget_used: z
+    .number()
+    .nullable()
+    .describe("of what the caps allowed while the job ran; null: no cap was in force, or none allowed anything"),
   verification_lag: spread.nullable(),
   worker_deaths: count,
   worker_stalls: count,

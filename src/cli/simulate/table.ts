@@ -1,7 +1,7 @@
 /** A prediction for people: what was asked, what follows from it, and how sure that is. At most 80 columns. */
 import { formatBytes, formatDuration } from "../../base/sizes.ts";
 import type { Peak } from "../../simulate/load-meter.ts";
-import type { DeadlineAnswer, Prediction, Spread } from "../../simulate/predict.ts";
+import { type DeadlineAnswer, isCapped, type Prediction, type Spread } from "../../simulate/predict.ts";
 import { type RetryReason, retryReasons } from "../../simulate/tally.ts";
 
 const reasonTexts: Readonly<Record<RetryReason, string>> = {
@@ -46,10 +46,10 @@ function whatOf({ scenario }: Prediction): string {
 function durationRows(prediction: Prediction, plain: boolean): readonly Row[] {
   const { pureTransferMs, cappedTransferMs, durationMs, withoutFailuresMs, error } = prediction;
   const about = error >= 0.0005 ? ` ${plain ? "+-" : "±"} ${(error * 100).toFixed(1)} %` : "";
-  const isCapped = cappedTransferMs === null || cappedTransferMs > 1.001 * pureTransferMs;
+  const isSlower = cappedTransferMs === null || cappedTransferMs > 1.001 * pureTransferMs;
   return [
     ["pure transfer", durationText(pureTransferMs)],
-    ...(isCapped ? [["under the caps", durationText(cappedTransferMs)] as const] : []),
+    ...(isSlower ? [["under the caps", durationText(cappedTransferMs)] as const] : []),
     ["without failures", durationText(withoutFailuresMs)],
     ["predicted", `${durationText(durationMs)}${durationMs === null ? "" : about}`],
   ];
@@ -63,20 +63,27 @@ export function durationText(ms: number | null): string {
   return hours < 72 ? `${hours.toFixed(1)} h` : `${(hours / 24).toFixed(1)} days`;
 }
 
-function sourceRows({
-  sourceBytes,
-  peakSecond,
-  peakMinute,
-  budgetUsed,
-  verificationLagMs,
-}: Prediction): readonly Row[] {
+function sourceRows(prediction: Prediction): readonly Row[] {
+  const { scenario, sourceBytes, peakSecond, peakMinute, verificationLagMs } = prediction;
   return [
     ["read of the source", formatBytes(sourceBytes)],
     ["peak in 1 s", peakText(peakSecond)],
     ["peak in 1 min", peakText(peakMinute)],
-    ["budget used", budgetUsed === null ? "no cap" : percent(budgetUsed)],
+    ["budget used", budgetText(prediction, isCapped(scenario.source))],
     ["verification lag", verificationLagMs === null ? "none seen" : spreadText(verificationLagMs)],
   ];
+}
+
+/** @param isCappedAtAll whether the scenario's source has any cap */
+export function budgetText(
+  { budgetUsed, stretches }: Pick<Prediction, "budgetUsed" | "stretches">,
+  isCappedAtAll: boolean,
+): string {
+  if (budgetUsed !== null) return percent(budgetUsed);
+  if (!isCappedAtAll) return "no cap";
+  const capped = stretches.filter(({ capBytesPerSecond }) => capBytesPerSecond !== null);
+  if (capped.length === 0) return "no cap was in force";
+  return capped.length === stretches.length ? "closed all the time" : "closed at times, no cap at others";
 }
 
 function peakText({ bytesPerSecond, ofCap }: Peak): string {
