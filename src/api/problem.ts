@@ -1,6 +1,7 @@
 /** Errors as RFC 9457 problem details. What is a defect of ours is named by its request alone: its text is for the log. */
 import { z } from "zod";
 import { type ErrorCode, errorCodes, GodwitError, toGodwitError } from "../base/errors.ts";
+import { problemTitles } from "./problem-titles.ts";
 
 export const problemMedia = "application/problem+json";
 
@@ -70,26 +71,6 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   state_version: 503,
 };
 
-const titles: Partial<Record<ErrorCode, string>> = {
-  request_invalid: "The request is not what this operation takes",
-  request_too_large: "The request is too large",
-  route_unknown: "There is nothing at this address",
-  method_unknown: "This address does not take this method",
-  token_invalid: "A valid token is needed",
-  token_unknown: "There is no such token",
-  token_last: "The last token of an admin stays",
-  role_insufficient: "The token's role does not allow this",
-  place_forbidden: "This place is not on the allow-list",
-  idempotency_conflict: "The Idempotency-Key was used for another request",
-  job_exists: "An unfinished job has these places",
-  job_options_differ: "The unfinished job was asked for in another way",
-  job_unknown: "There is no such job",
-  job_state: "The job's status does not allow this",
-  server_busy: "The server cannot serve this now",
-  store_busy: "The store does not answer",
-  internal: "A defect of the server",
-};
-
 export interface ProblemAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -110,7 +91,7 @@ export function problemAnswer(error: unknown, requestId: string): ProblemAnswer 
     headers: { ...(status === 503 && { "retry-after": retryAfterSeconds }), ...refusal?.headers },
     body: {
       type: `/docs#error-${isOurs ? "internal" : code}`,
-      title: titles[isOurs ? "internal" : code] ?? code.replaceAll("_", " "),
+      title: problemTitles[isOurs ? "internal" : code],
       status,
       detail: isOurs ? "The server met something that it was not made for." : what.toWellFormed(),
       hint: isOurs ? "The server's log has the rest, under the request's id." : hint,

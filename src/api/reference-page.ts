@@ -4,6 +4,7 @@ import { errorCodes } from "../base/errors.ts";
 import { type Html, html, raw } from "../report/html-text.ts";
 import { style } from "../report/html-style.ts";
 import type { Answer, JsonSchema, OpenApiDocument, Operation, Parameter } from "./openapi.ts";
+import { problemTitles } from "./problem-titles.ts";
 
 const more = `
 nav ul { columns: 2; padding-left: 1.2rem; } article { border-top: 1px solid; padding: .5rem 0 1rem; }
@@ -59,7 +60,7 @@ export function referencePage(document: OpenApiDocument): ReferencePage {
           ${Object.entries(document.components.schemas).map(schemaPart)}
           <h2>Error codes</h2>
           <ul>
-            ${errorCodes.map((name) => html`<li id="error-${name}"><code>${name}</code></li>`)}
+            ${errorCodes.map((name) => html`<li id="error-${name}"><code>${name}</code> ${problemTitles[name]}</li>`)}
           </ul>
         </main>
       </body>

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { GodwitError } from "../base/errors.ts";
 import { systemClock } from "../platform/clock.ts";
-import { predict, type PredictOptions } from "../simulate/predict.ts";
+import { predict } from "../simulate/predict.ts";
 import { answer } from "./answer.ts";
 import { chartOf } from "./simulate/chart.ts";
 import { documentOf } from "./simulate/document.ts";
@@ -24,12 +24,13 @@ export async function runSimulate({ path, seed, json, plain, surroundings }: Run
   const scenario = readScenario(path);
   using interrupt = surroundings.onInterrupt();
   const { signal } = interrupt;
+  const onTime = tellProgress({ stderr: surroundings.stderr, name: scenario.name ?? path, clock: systemClock });
   const prediction = await predict({
     scenario,
     seed,
     turn: () => setImmediate(),
     signal,
-    ...(!json && { onTime: tellTime(surroundings) }),
+    ...(!json && { onTime }),
   }).catch((error: unknown) => {
     throw signal.aborted ? stopped() : error;
   });
@@ -41,19 +42,6 @@ export async function runSimulate({ path, seed, json, plain, surroundings }: Run
     surroundings.stdout.write(`${tableOf(prediction, plain)}\n\n${chart}\n`);
   }
   return prediction.deadline?.isMet === false ? 1 : 0;
-}
-
-const lineEveryMs = 10_000;
-
-/** @returns writes a line to stderr every 10 s: large fleets take a minute or more */
-function tellTime({ stderr }: Pick<Surroundings, "stderr">): NonNullable<PredictOptions["onTime"]> {
-  let toldAtMs = systemClock.monotonicMs();
-  return (simulation, simulatedMs) => {
-    const nowMs = systemClock.monotonicMs();
-    if (nowMs - toldAtMs < lineEveryMs) return;
-    toldAtMs = nowMs;
-    stderr.write(`the scenario ${simulation}: ${durationText(simulatedMs)} simulated\n`);
-  };
 }
 
 function stopped(): GodwitError {

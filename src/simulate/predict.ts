@@ -65,20 +65,20 @@ export interface Needed {
   readonly workers: number | null;
 }
 
-/** A prediction simulates several times, each time something else. */
-export type Simulation = "as it is" | "without failures" | "with what its deadline needs";
+/** What a prediction simulates: the scenario, the same without failures, and with what its deadline needs. */
+export type SimulatedRun = "as_given" | "without_failures" | "as_needed";
 
 export interface PredictOptions extends Omit<SimulateOptions, "onTime"> {
-  /** Called again and again while a simulation runs, with the simulated time so far. */
-  readonly onTime?: (simulation: Simulation, simulatedMs: number) => void;
+  /** After each look: how much of the fleet's time is over in that simulation. */
+  readonly onTime?: (run: SimulatedRun, simulatedMs: number) => void;
 }
 
 /** @throws what a defect throws; the signal's reason */
 export async function predict(options: PredictOptions): Promise<Prediction> {
   const { scenario, seed } = options;
-  const seen = await simulateAs("as it is", options, scenario);
+  const seen = await simulateAs("as_given", options);
   const calm = hasFailures(scenario)
-    ? await simulateAs("without failures", options, { ...scenario, failures: noFailures })
+    ? await simulateAs("without_failures", { ...options, scenario: { ...scenario, failures: noFailures } })
     : seen;
   const capped = cappedMs(scenario);
   const part = seen.durationMs === null ? 1 : Math.max(1, seen.durationMs / Math.max(1, seen.simulatedUntilMs));
@@ -112,8 +112,8 @@ export async function predict(options: PredictOptions): Promise<Prediction> {
   };
 }
 
-function simulateAs(simulation: Simulation, options: PredictOptions, scenario: Scenario): Promise<Simulated> {
-  return simulate({ ...options, scenario, onTime: (simulatedMs) => options.onTime?.(simulation, simulatedMs) });
+function simulateAs(run: SimulatedRun, { onTime, ...options }: PredictOptions): Promise<Simulated> {
+  return simulate({ ...options, onTime: (simulatedMs) => onTime?.(run, simulatedMs) });
 }
 
 function hasFailures({ failures }: Scenario): boolean {
@@ -208,8 +208,10 @@ async function answerDeadline(
   if (isMet) return { deadlineMs, requiredBytesPerSecond, isMet, needed: null };
   let wanted = neededFor(scenario, deadlineMs, { durationMs, idealMs });
   for (let tries = 1; ; tries += 1) {
-    const then = await simulateAs("with what its deadline needs", options, withNeeded(scenario, wanted));
-    const thenMs = then.durationMs;
+    const { durationMs: thenMs } = await simulateAs("as_needed", {
+      ...options,
+      scenario: withNeeded(scenario, wanted),
+    });
     const short = (thenMs ?? Infinity) / deadlineMs;
     if (short <= 1 || short > nearly || tries === triesMax)
       return { deadlineMs, requiredBytesPerSecond, isMet, needed: { ...wanted, durationMs: thenMs } };

@@ -66,7 +66,7 @@ export interface SimulateOptions {
   readonly signal: AbortSignal;
   /** Calls of the Store, after which the job goes on as it had been; absent: enough for most. */
   readonly callsMax?: number;
-  /** Called again and again while it runs, with the simulated time so far. */
+  /** After each look: how much of the fleet's time is over. */
   readonly onTime?: (simulatedMs: number) => void;
 }
 

@@ -77,7 +77,7 @@ test("each of its simulations tells how far it is", async () => {
   };
   const quick = { ...small, data: { ...small.data, bytes: 2e10 }, deadlineMs: minuteMs };
   await run(quick, { onTime });
-  expect([...told.keys()]).toEqual(["as it is", "without failures", "with what its deadline needs"]);
+  expect([...told.keys()]).toEqual(["as_given", "without_failures", "as_needed"]);
   const [first = []] = told.values();
   expect(first.length).toBeGreaterThan(10);
   expect(first).toEqual(first.toSorted((a, b) => a - b));
