@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { ErrorRecord } from "../base/errors.ts";
 import { outcomes } from "../model/entry.ts";
-import { everyCounter, type Job, outcomeSum } from "../model/job.ts";
+import { everyCounter, type Job, landedBytes, outcomeSum } from "../model/job.ts";
 import type { Glance } from "../ports/overview.ts";
 import type { errorShape, migration } from "./shapes.ts";
 import { gigabytesPerHourOf, instantOrNull, instantText } from "./units.ts";
@@ -16,7 +16,7 @@ export function migrationAnswer(job: Job, told: Told, estimatedEnd: number | nul
     job_id: job.id,
     status: job.status,
     total_bytes: counters.listedBytes,
-    bytes_transferred: counters.bytesTransferred,
+    bytes_transferred: landedBytes(counters),
     bytes_verified: counters.bytesVerified,
     chunks_total: counters.chunksTotal,
     chunks_complete: counters.chunksDone,

@@ -11,7 +11,6 @@ import type { ReportStore } from "../report/build.ts";
 import type { SigningKey } from "../report/signature.ts";
 import type { AllowLists } from "./allow-list.ts";
 import type { MapCache } from "./map-cache.ts";
-import type { ProgressLog } from "./progress-log.ts";
 import type { Seats } from "./seats.ts";
 
 export type ApiStore = Pick<Store, "wish" | "setTerms" | "requeue" | "stopIdle" | "workers" | "open"> & ReportStore;
@@ -35,7 +34,6 @@ export interface ApiParts {
 /** What operations work with. */
 export interface Api extends ApiParts {
   readonly allowLists: AllowLists;
-  readonly progress: ProgressLog;
   readonly maps: MapCache;
   readonly seats: Seats;
   readonly reportSeats: Seats;

@@ -18,7 +18,6 @@ import { type AllowLists, canonicalLists } from "./allow-list.ts";
 import { Dispatcher } from "./dispatch.ts";
 import { MapCache } from "./map-cache.ts";
 import { problemAnswer, problemMedia, Refusal } from "./problem.ts";
-import { ProgressLog } from "./progress-log.ts";
 import type { Api, ApiParts } from "./route.ts";
 import { apiRoutes } from "./routes/all.ts";
 import { Seats } from "./seats.ts";
@@ -223,7 +222,6 @@ function apiOf(options: ListenOptions): Api {
     version,
     metrics,
     allowLists: canonicalLists(options.allowLists),
-    progress: new ProgressLog(),
     maps: new MapCache(overview, clock),
     seats: new Seats(streamsMax, "streams of events"),
     reportSeats: new Seats(reportsMax, "signed reports"),

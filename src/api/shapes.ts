@@ -69,7 +69,7 @@ export const migration = z
     job_id: jobId,
     status: jobStatus,
     total_bytes: count.describe("of all entries that the source has listed so far"),
-    bytes_transferred: count,
+    bytes_transferred: count.describe("that stand on the target, also of chunks that are under way"),
     bytes_verified: count,
     chunks_total: count,
     chunks_complete: count.describe("those that have ended, well or badly"),

@@ -2,7 +2,8 @@
 import type { GodwitError } from "../base/errors.ts";
 import { formatBytes, formatDuration } from "../base/sizes.ts";
 import { visible } from "../base/visible.ts";
-import { type Counters, outcomeSum } from "../model/job.ts";
+import type { Instant } from "../model/chunk.ts";
+import { landedBytes, outcomeSum } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";
 import { outcomes } from "../model/entry.ts";
 import type { ToldJob } from "./outcome.ts";
@@ -10,8 +11,6 @@ import type { JobObserver } from "./run-job.ts";
 
 const liveIntervalMs = 200;
 const plainIntervalMs = 10_000;
-/** A rate over less says little about what is left. */
-const etaAfterMs = 2_000;
 /** Rates are averaged over this long. */
 const windowMs = 5_000;
 
@@ -24,6 +23,13 @@ export interface DisplayOptions {
 
 /** What it needs of a job. */
 type ShownJob = Pick<ToldJob, "id" | "status" | "counters" | "planDone">;
+
+/** A job, and when it will have moved its last byte as far as that is known. */
+interface Shown {
+  readonly job: ShownJob;
+  readonly estimatedEnd: Instant | null;
+}
+
 /** What moved so far: as lanes count it live, or as a server tells it. */
 type Readings = Pick<Meter, "read">;
 
@@ -35,7 +41,7 @@ interface Sample {
 
 export class Display implements JobObserver, Disposable {
   readonly #options: DisplayOptions;
-  #job: ShownJob | null = null;
+  #shown: Shown | null = null;
   #meters: readonly Readings[] = [];
   #timer: NodeJS.Timeout | null = null;
   #samples: Sample[] = [];
@@ -46,7 +52,7 @@ export class Display implements JobObserver, Disposable {
   }
 
   started(job: ShownJob, meters: readonly Readings[]): void {
-    this.#job = job;
+    this.#shown = { job, estimatedEnd: null };
     this.#meters = meters;
     this.#samples = [this.#sample()];
     if (this.#options.quiet) return;
@@ -54,8 +60,8 @@ export class Display implements JobObserver, Disposable {
     this.#timer.unref();
   }
 
-  checkpoint(job: ShownJob): void {
-    this.#job = job;
+  checkpoint(job: ShownJob, estimatedEnd: Instant | null): void {
+    this.#shown = { job, estimatedEnd };
   }
 
   taskFailed(error: GodwitError): void {
@@ -71,9 +77,8 @@ export class Display implements JobObserver, Disposable {
   }
 
   #show(): void {
-    const job = this.#job;
-    if (job === null) return;
-    const lines = this.#lines(job);
+    if (this.#shown === null) return;
+    const lines = this.#lines(this.#shown);
     if (this.#options.live) {
       this.#clear();
       this.#options.output.write(`${lines.join("\n")}\n`);
@@ -95,7 +100,7 @@ export class Display implements JobObserver, Disposable {
     return { atMs: performance.now(), read: sum("sourceBytesRead"), verified: sum("targetBytesRead") };
   }
 
-  #lines(job: ShownJob): readonly string[] {
+  #lines({ job, estimatedEnd }: Shown): readonly string[] {
     const { counters } = job;
     const last = this.#sample();
     const now = last.atMs;
@@ -108,28 +113,19 @@ export class Display implements JobObserver, Disposable {
     const perSecond = (key: "read" | "verified"): number =>
       oldest === undefined || seconds === 0 ? 0 : ((this.#samples.at(-1)?.[key] ?? 0) - oldest[key]) / seconds;
     const listed = counters.listedBytes ?? 0;
+    const landed = landedBytes(counters);
     const ended = outcomes.reduce((total, outcome) => total + outcomeSum(counters, outcome).entries, 0);
-    const left = Math.max(0, listed - settledBytes(counters) - (counters.bytesTransferred ?? 0));
-    const rate = perSecond("read");
-    const etaText = !job.planDone
-      ? "still listing"
-      : rate > 0 && seconds * 1000 >= etaAfterMs
-        ? `about ${formatDuration((left / rate) * 1000)} left`
-        : "";
+    const etaText = job.planDone ? etaOf(estimatedEnd) : "still listing";
     const limit = this.#options.limitBytesPerSecond;
     return [
       `${job.id} ${job.status}: ${ended} of ${counters.listedEntries ?? 0} entries, ${formatBytes(listed)}${job.planDone ? "" : " so far"}`,
-      `copied ${formatBytes(counters.bytesTransferred ?? 0)} at ${formatBytes(rate)}/s${limit === null ? "" : ` (limit ${formatBytes(limit)}/s)`}`,
+      `copied ${formatBytes(landed)}${landed === 0 && last.read > 0 ? ` (${formatBytes(last.read)} on the way)` : ""} at ${formatBytes(perSecond("read"))}/s${limit === null ? "" : ` (limit ${formatBytes(limit)}/s)`}`,
       `verified ${formatBytes(counters.bytesVerified ?? 0)} at ${formatBytes(perSecond("verified"))}/s`,
       `retries ${counters.retries ?? 0}, failed ${counters["entries:failed"] ?? 0}${etaText === "" ? "" : `, ${etaText}`}`,
     ];
   }
 }
 
-/** Bytes of entries that ended without being sent. */
-function settledBytes(counters: Counters): number {
-  return outcomes.reduce(
-    (total, outcome) => (outcome === "verified" ? total : total + outcomeSum(counters, outcome).bytes),
-    0,
-  );
+function etaOf(estimatedEnd: Instant | null): string {
+  return estimatedEnd === null ? "" : `about ${formatDuration(Math.max(0, estimatedEnd - Date.now()))} left`;
 }

@@ -1,7 +1,7 @@
 /** Jobs as text: one line each, or one in full. */
 import { formatBytes } from "../base/sizes.ts";
 import { visible } from "../base/visible.ts";
-import { isActive } from "../model/job.ts";
+import { isActive, landedBytes } from "../model/job.ts";
 import { formatAge } from "./duration.ts";
 import { isInterrupted, outcomeParts, type ToldJob, whereOption } from "./outcome.ts";
 import { placeText } from "../model/place.ts";
@@ -48,7 +48,7 @@ export function jobDetails({ job, leader }: ListedJob, nowMs: number): string {
       `${counters.listedEntries ?? 0} entries, ${formatBytes(counters.listedBytes ?? 0)}${job.planDone ? "" : " so far"}`,
     ],
     ["ended", ended.length === 0 ? "none yet" : ended.join(", ")],
-    ["copied", formatBytes(counters.bytesTransferred ?? 0)],
+    ["copied", formatBytes(landedBytes(counters))],
     ["verified", formatBytes(counters.bytesVerified ?? 0)],
     ["chunks", `${counters.chunksDone ?? 0} of ${counters.chunksTotal ?? 0}`],
     [

@@ -49,7 +49,7 @@ const job = z.strictObject({
     .describe("where the entries ended; together they equal `listed` once the job is complete"),
   chunks_total: count,
   chunks_complete: count,
-  bytes_transferred: count,
+  bytes_transferred: count.describe("that stand on the target, also of chunks that are not complete"),
   bytes_verified: count,
   source_bytes_read: count.describe("what was really read, retries included"),
   target_bytes_written: count,

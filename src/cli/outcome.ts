@@ -7,6 +7,7 @@ import {
   type Job,
   type JobSpec,
   type JobStatus,
+  landedBytes,
   listedSum,
   outcomeSum,
   unprovenEntries,
@@ -83,7 +84,7 @@ export function jobJson(job: ToldJob, leader: string | null): JobDocument {
     ) as JobDocument["outcomes"],
     chunks_total: counters.chunksTotal,
     chunks_complete: counters.chunksDone,
-    bytes_transferred: counters.bytesTransferred,
+    bytes_transferred: landedBytes(counters),
     bytes_verified: counters.bytesVerified,
     source_bytes_read: counters.sourceBytesRead,
     target_bytes_written: counters.targetBytesWritten,
@@ -99,17 +100,17 @@ export function jobJson(job: ToldJob, leader: string | null): JobDocument {
 
 export function jobText(job: ToldJob, elapsedMs: number): string {
   const { spec } = job;
-  const { mismatches, retries, bytesTransferred, bytesVerified } = everyCounter(job.counters);
+  const { mismatches, retries, bytesVerified } = everyCounter(job.counters);
+  const landed = landedBytes(job.counters);
   const parts = outcomeParts(job);
-  const nothing = job.status === "complete" ? "nothing to do" : "nothing is done yet";
+  const nothing =
+    job.status === "complete" ? "nothing to do" : landed > 0 ? "no entry is done yet" : "nothing is done yet";
   const lines = [
     visible(`${spec.kind} ${job.id}: ${placeText(spec.source)} to ${placeText(spec.target)}`),
     `  ${verdictText(job, formatDuration(elapsedMs))}: ${parts.length === 0 ? nothing : parts.join(", ")}`,
   ];
-  if (exitCodeOf(job) === 3 && bytesTransferred > 0)
-    lines.push(
-      `  ${formatBytes(bytesTransferred)} are copied, ${formatBytes(bytesVerified)} of them verified: they are kept`,
-    );
+  if (exitCodeOf(job) === 3 && landed > 0)
+    lines.push(`  ${formatBytes(landed)} are copied, ${formatBytes(bytesVerified)} of them verified: they are kept`);
   if (mismatches > 0 || retries > 0) lines.push(`  ${mismatches} mismatches found, ${retries} retries`);
   return lines.join("\n");
 }

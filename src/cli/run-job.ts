@@ -10,8 +10,10 @@ import { SharedLimit } from "../decorators/shared-limit.ts";
 import { retryStore } from "../decorators/retry.ts";
 import { closePlaces, openPlaces, type Places } from "../lane/setup.ts";
 import { ThreadLane } from "../lane/thread-lane.ts";
+import type { Instant } from "../model/chunk.ts";
 import type { Job } from "../model/job.ts";
 import { Meter } from "../model/meter.ts";
+import { estimatedEnd } from "../model/pace.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Store } from "../ports/store.ts";
 import { claimLoop } from "../worker/claim-loop.ts";
@@ -33,7 +35,8 @@ export interface RunJobOptions {
 /** What the display and the log see of a running job. */
 export interface JobObserver {
   started(job: Job, meters: readonly Meter[]): void;
-  checkpoint(job: Job): void;
+  /** @param estimatedEnd when it will have moved its last byte; null while that is not known */
+  checkpoint(job: Job, estimatedEnd: Instant | null): void;
   taskFailed(error: GodwitError): void;
 }
 
@@ -115,7 +118,7 @@ async function lead(
         // Threads take a while to end, too: the last words of the job are written meanwhile.
         for (const lane of lanes) void lane[Symbol.asyncDispose]();
       },
-      onCheckpoint: (now) => observer.checkpoint(now),
+      onCheckpoint: (now) => observer.checkpoint(now, estimatedEnd(now, systemClock.now())),
     });
     await beat;
     return end;

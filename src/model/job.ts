@@ -85,6 +85,15 @@ export interface RunLimit {
   readonly bytesReadBefore: number;
 }
 
+/** Where a job stood at one moment. */
+export interface PaceSample {
+  readonly at: Instant;
+  /** Bytes that have landed; of a `check`: bytes of the entries that were compared. */
+  readonly landed: number;
+  /** Bytes of which it is known that they arrived. */
+  readonly proven: number;
+}
+
 export interface Job {
   readonly id: JobId;
   readonly spec: JobSpec;
@@ -102,6 +111,8 @@ export interface Job {
   readonly planDone: boolean;
   readonly phase: number;
   readonly counters: Counters;
+  /** How it has moved lately; empty unless it runs and its source is listed. */
+  readonly pace: readonly PaceSample[];
   readonly failure: ErrorRecord | null;
 }
 
@@ -118,6 +129,7 @@ const counterNames = [
   "targetBytesWritten",
   "targetBytesRead",
   "bytesTransferred",
+  "bytesConfirmed",
   "bytesVerified",
   "retries",
   "mismatches",
@@ -135,7 +147,10 @@ export type CounterName =
   | "sourceBytesRead"
   | "targetBytesWritten"
   | "targetBytesRead"
+  /** Of transfers that have ended. */
   | "bytesTransferred"
+  /** Of transfers that have begun and not ended: what stands in their confirmed blocks. 0 once the job is complete. */
+  | "bytesConfirmed"
   | "bytesVerified"
   | "retries"
   | "mismatches"
@@ -161,6 +176,11 @@ const zeros = Object.fromEntries(counterNames.map((name) => [name, 0])) as Reado
 /** Also those that were never counted. */
 export function everyCounter(counters: Counters): Readonly<Record<CounterName, number>> {
   return { ...zeros, ...counters };
+}
+
+/** What stands on the target, as far as it is confirmed: of transfers that have ended, and of those that have not. */
+export function landedBytes({ bytesTransferred = 0, bytesConfirmed = 0 }: Counters): number {
+  return bytesTransferred + bytesConfirmed;
 }
 
 export interface Sum {

@@ -59,6 +59,8 @@ export const noReceipts: Receipts = { count: 0, digests: new Uint8Array(0), tags
 export interface Progress {
   readonly firstBlock: number;
   readonly receipts: Receipts;
+  /** Sent, in all blocks of the chunk up to the end of these; items that have ended otherwise do not count. */
+  readonly bytes: number;
   /** Items that ended before the end of these blocks otherwise than by being written; some of their blocks may be earlier. */
   readonly endings: readonly ItemEnding[];
 }

@@ -50,11 +50,11 @@ describe("packs", () => {
   test("ends inside confirmed progress are counted at once, and the task goes on", () => {
     const receipts = { count: 1, digests: new Uint8Array(32), tags: null };
     const endings = [0, 1, 2].map((item) => plainEnding(item, "identical", "second_read"));
-    const effects = afterProgress(row("pack", "transfer"), { firstBlock: 0, receipts, endings });
+    const effects = afterProgress(row("pack", "transfer"), { firstBlock: 0, receipts, bytes: 0, endings });
     expect(effects.place).toEqual({ stage: "transfer", state: "in_progress" });
     expect(effects.counters).toMatchObject({ "entries:identical": 3, "bytes:identical": 60 });
     const later = row("pack", "transfer", { endings: effects.endings });
-    const end = afterProgress(later, { firstBlock: 0, receipts, endings });
+    const end = afterProgress(later, { firstBlock: 0, receipts, bytes: 0, endings });
     expect(end.endings).toEqual([]);
     expect(end.counters).toEqual({});
   });
@@ -187,7 +187,7 @@ describe("heads and ranges", () => {
 
   test("a range whose own progress says that its entry ended tells the head", () => {
     const receipts = { count: 0, digests: new Uint8Array(0), tags: null };
-    const progress = { firstBlock: 0, receipts, endings: [failure(0, rejected)] };
+    const progress = { firstBlock: 0, receipts, bytes: 0, endings: [failure(0, rejected)] };
     const result: TaskResult = { type: "transferred", progress, evidence: "one_read", lost: [] };
     expect(afterResult(row("range", "transfer"), result, traits, false).head?.type).toBe("end");
   });
@@ -220,6 +220,7 @@ test("what is tried again does not trust what the plan saw on the target: an ear
   const { add } = afterProgress(row("pack", "transfer", { items: () => [planned] }), {
     firstBlock: 0,
     receipts: { count: 0, digests: new Uint8Array(0), tags: null },
+    bytes: 0,
     endings: [ending],
   });
   const again = add.flatMap(({ items }) => unpackItems(items));

@@ -35,7 +35,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
       return { ...noEffects, place: next, attempt, staging: result.staging, ranges };
     }
     case "same": {
-      const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), endings: [] };
+      const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), bytes: 0, endings: [] };
       const identical = plainEnding(0, "identical", result.evidence);
       // After a repair began, a second look may find that nothing was wrong.
       const ranges: RangesEffect | null = hasRanges ? { type: "drop" } : null;
@@ -56,7 +56,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
       if (kind === "range" && result.endings[0] !== undefined) return endEntry(row, result.endings[0]);
       return settleItems(row, result.endings, { ...noEffects, place: next, attempt, prehash: result.digests });
     case "compared": {
-      const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), endings: [] };
+      const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), bytes: 0, endings: [] };
       const differs = result.endings.some((ending) => ending.outcome === "different");
       const verdict = differs ? ({ result: "mismatch", bad: [], isWhole: false } as const) : match;
       const evidence = "second_read";

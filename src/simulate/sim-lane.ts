@@ -86,7 +86,7 @@ export class SimLane implements OpenLane {
     if (transfer === null) return 0;
     const moved = transfer.sizeBytes - transfer.left();
     const blocks = Math.floor(moved / blockBytes);
-    if (blocks > transfer.confirmed) transfer.onProgress(progressOf(transfer.confirmed, blocks));
+    if (blocks > transfer.confirmed) transfer.onProgress(progressOf(transfer, blocks));
     transfer.confirmed = Math.max(blocks, transfer.confirmed);
     return Math.max(0, moved - transfer.confirmed * blockBytes);
   }
@@ -132,18 +132,19 @@ export class SimLane implements OpenLane {
     this.meter.add("sourceBytesRead", sizeBytes - from);
     this.meter.add("targetBytesWritten", sizeBytes - from);
     notes.transferred(task);
-    const progress = progressOf(transfer.confirmed, Math.ceil(sizeBytes / blockBytes));
+    const progress = progressOf(transfer, Math.ceil(sizeBytes / blockBytes));
     return { type: "transferred", progress, evidence: "one_read", lost: [] };
   }
 }
 
 const damage: BadBlock = { item: 0, block: 0, source: "00".repeat(digestBytes), target: "ff".repeat(digestBytes) };
 
-function progressOf(from: number, to: number): Progress {
-  const count = Math.max(0, to - from);
+function progressOf({ confirmed, sizeBytes }: Pick<Transfer, "confirmed" | "sizeBytes">, to: number): Progress {
+  const count = Math.max(0, to - confirmed);
   return {
-    firstBlock: from,
+    firstBlock: confirmed,
     receipts: { count, digests: new Uint8Array(digestBytes * count), tags: null },
+    bytes: Math.min(sizeBytes, (confirmed + count) * blockBytes),
     endings: [],
   };
 }

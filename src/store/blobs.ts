@@ -3,8 +3,8 @@ import { assert } from "../base/assert.ts";
 import type { ChunkId } from "../model/chunk.ts";
 import { decodeReceipts, encodeReceipts } from "../model/ending-codec.ts";
 import { noReceipts, type Progress, type Receipts } from "../model/task.ts";
-import type { Rows } from "./rows.ts";
-import type { ChunkRow, Tx } from "./schema.ts";
+import type { ProgressSlice, Rows } from "./rows.ts";
+import type { ChunkRow } from "./schema.ts";
 import type { Unit } from "./unit.ts";
 
 const digestBytes = 32;
@@ -17,20 +17,23 @@ export function receiptsOf(rows: Rows, row: Pick<ChunkRow, "id" | "stage">): Rec
 }
 
 /** A transfer that began again before the end of what another had confirmed makes void what follows. */
-export async function appendProgress({ tx, rows }: Unit, chunkId: ChunkId, progress: Progress): Promise<void> {
-  const { firstBlock } = progress;
+export async function appendProgress(unit: Unit, chunkId: ChunkId, progress: Progress): Promise<void> {
+  const { tx, rows } = unit;
+  const { firstBlock, bytes: confirmedBytes } = progress;
   if (progress.receipts.count === 0) return;
   const before = rows.progress(chunkId);
   const kept = before.filter((slice) => slice.firstBlock < firstBlock);
   if (before.some((slice) => slice.firstBlock > firstBlock))
     await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).where("first_block", ">", firstBlock).execute();
   const receipts = encodeReceipts(progress.receipts);
+  const row = { receipts, confirmed_bytes: confirmedBytes };
   await tx
     .insertInto("progress")
-    .values({ chunk_id: chunkId, first_block: firstBlock, receipts })
-    .onConflict((conflict) => conflict.columns(["chunk_id", "first_block"]).doUpdateSet({ receipts }))
+    .values({ chunk_id: chunkId, first_block: firstBlock, ...row })
+    .onConflict((conflict) => conflict.columns(["chunk_id", "first_block"]).doUpdateSet(row))
     .execute();
-  rows.setProgress(chunkId, [...kept, { firstBlock, receipts }]);
+  rows.setProgress(chunkId, [...kept, { firstBlock, receipts, confirmedBytes }]);
+  unit.count({ bytesConfirmed: confirmedBytes - confirmedIn(before) });
 }
 
 /** The end of a transfer: its appended progress and the rest become the chunk's receipts. */
@@ -49,10 +52,33 @@ export async function clearReceipts(unit: Unit, chunkId: ChunkId): Promise<void>
   unit.rows.setBlob(chunkId, "receipts", null);
 }
 
-async function clearProgress({ tx, rows }: { readonly tx: Tx; readonly rows: Rows }, chunkId: ChunkId): Promise<void> {
-  if (rows.progress(chunkId).length === 0) return;
+async function clearProgress(unit: Unit, chunkId: ChunkId): Promise<void> {
+  const { tx, rows } = unit;
+  const before = rows.progress(chunkId);
+  if (before.length === 0) return;
   await tx.deleteFrom("progress").where("chunk_id", "=", chunkId).execute();
   rows.setProgress(chunkId, []);
+  unit.count({ bytesConfirmed: -confirmedIn(before) });
+}
+
+/** The same for all ranges of a head, of which this transaction knows nothing. */
+export async function clearProgressOfRanges(unit: Unit, head: ChunkId): Promise<void> {
+  const ranges = unit.tx.selectFrom("chunks").select("id").where("parent_id", "=", head);
+  const removed = await unit.tx
+    .deleteFrom("progress")
+    .where("chunk_id", "in", ranges)
+    .returning(["chunk_id", "first_block", "confirmed_bytes"])
+    .execute();
+  const last = new Map<ChunkId, (typeof removed)[number]>();
+  for (const row of removed) {
+    const seen = last.get(row.chunk_id);
+    if (seen === undefined || seen.first_block < row.first_block) last.set(row.chunk_id, row);
+  }
+  for (const { confirmed_bytes: bytes } of last.values()) unit.count({ bytesConfirmed: -bytes });
+}
+
+function confirmedIn(slices: readonly ProgressSlice[]): number {
+  return slices.at(-1)?.confirmedBytes ?? 0;
 }
 
 type Slice = Pick<Progress, "firstBlock" | "receipts">;

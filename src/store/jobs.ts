@@ -9,6 +9,7 @@ import {
   type JobSpec,
   type JobStatus,
   type JobTerms,
+  type PaceSample,
   priorities,
   type RunLimit,
   type Wish,
@@ -17,6 +18,7 @@ import type { CheckpointedJob, Lead, OpenJob, PlanBatch } from "../ports/store.t
 import { addChunk } from "./add-chunks.ts";
 import { sumJob, sumRows, unknownJob } from "./counters.ts";
 import { assertLead, jobRow, lockedJob } from "./lead.ts";
+import { measuredAnew, paceOf } from "./pace.ts";
 import type { JobRow, Tx } from "./schema.ts";
 import { movePhase, type Unit } from "./unit.ts";
 
@@ -87,6 +89,7 @@ export async function jobOf(tx: Tx, row: JobRow): Promise<Job> {
     planDone: row.plan_done === 1,
     phase: row.phase,
     counters: (await sumJob(tx, row.id)).counters,
+    pace: JSON.parse(row.pace) as PaceSample[],
     failure: row.failure === null ? null : (JSON.parse(row.failure) as ErrorRecord),
   };
 }
@@ -101,7 +104,7 @@ export async function noteLimit({ tx, now }: Unit, lead: Lead, bytesPerSecond: n
 }
 
 /** Inbox into counters, in one transaction: a restart reads these two, never the chunk table. */
-export async function foldInbox(tx: Tx, lead: Lead): Promise<CheckpointedJob> {
+export async function foldInbox(tx: Tx, lead: Lead, now: Instant): Promise<CheckpointedJob> {
   const row = await assertLead(tx, lead);
   const deltas = await tx
     .deleteFrom("inbox")
@@ -111,7 +114,12 @@ export async function foldInbox(tx: Tx, lead: Lead): Promise<CheckpointedJob> {
   if (deltas.length > 0) {
     const { counters, open } = sumRows([{ delta: row.counters, open_rows: row.open_rows }, ...deltas]);
     const folded = { counters: JSON.stringify(counters), open_rows: JSON.stringify(open) };
-    await tx.updateTable("jobs").set(folded).where("id", "=", row.id).execute();
+    const pace = paceOf(row, counters, now);
+    await tx
+      .updateTable("jobs")
+      .set({ ...folded, pace })
+      .where("id", "=", row.id)
+      .execute();
   }
   await movePhase(tx, row.id);
   const news = deltas.map((each) => decodeNews(each.news)).filter((each) => each !== null);
@@ -146,6 +154,7 @@ export async function setStatus(
       status,
       failure: isAsked ? job.failure : failure === null ? null : JSON.stringify(failure),
       ended_at: isFinal(status) ? now : null,
+      ...(!isActive(status) && measuredAnew),
       ...(isObeyed(job.wish, status) && { wish: null }),
     })
     .where("id", "=", lead.jobId)
@@ -166,8 +175,14 @@ export async function setTerms(tx: Tx, id: JobId, change: Partial<JobTerms>): Pr
       what: `job ${id} is ${status} and cannot be changed`,
       hint: "It has ended. To copy once more, submit another.",
     });
-  const all = { ...(JSON.parse(terms) as JobTerms), ...change };
-  await tx.updateTable("jobs").set(termColumns(all)).where("id", "=", id).execute();
+  const before = JSON.parse(terms) as JobTerms;
+  const all = { ...before, ...change };
+  const isOther = all.limitBytesPerSecond !== before.limitBytesPerSecond || all.lanesMax !== before.lanesMax;
+  await tx
+    .updateTable("jobs")
+    .set({ ...termColumns(all), ...(isOther && measuredAnew) })
+    .where("id", "=", id)
+    .execute();
 }
 
 function termColumns(terms: JobTerms): Pick<JobRow, "terms" | "priority"> {

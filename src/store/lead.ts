@@ -7,6 +7,7 @@ import { leasedRows } from "./claim.ts";
 import { noLease } from "./add-chunks.ts";
 import { unknownJob } from "./counters.ts";
 import { leaseLost } from "./load.ts";
+import { measuredAnew } from "./pace.ts";
 import { recordAttempt } from "./proof.ts";
 import type { JobRow, Tx } from "./schema.ts";
 import type { Unit } from "./unit.ts";
@@ -35,6 +36,7 @@ export async function takeLead(unit: Unit, { owner, endsLeases, isAlive }: TakeL
       lead_expires_at: now + leadMs,
       runs: job.runs + 1,
       started_at: job.started_at ?? now,
+      ...(endsLeases && measuredAnew),
     })
     .where("id", "=", jobId)
     .execute();
@@ -66,6 +68,7 @@ export async function stopIdle(
       lead_owner: null,
       lead_epoch: job.lead_epoch + 1,
       lead_expires_at: 0,
+      ...measuredAnew,
     })
     .where("id", "=", jobId)
     .execute();

@@ -16,6 +16,7 @@ const migrations: readonly Migration[] = [
   keepFloors,
   nameSigners,
   tellChunks,
+  tellPace,
 ];
 
 /**
@@ -202,4 +203,10 @@ async function nameSigners(tx: Tx): Promise<void> {
 /** The inbox tells of single chunks, too: `model/chunk-news`. */
 async function tellChunks(tx: Tx): Promise<void> {
   await sql`alter table inbox add column news text not null default ''`.execute(tx);
+}
+
+/** How far transfers are that have not ended, and how a job has moved lately. */
+async function tellPace(tx: Tx): Promise<void> {
+  await sql`alter table progress add column confirmed_bytes bigint not null default 0`.execute(tx);
+  await sql`alter table jobs add column pace text not null default '[]'`.execute(tx);
 }

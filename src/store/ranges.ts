@@ -5,6 +5,7 @@ import type { Place } from "../model/chunk.ts";
 import type { RangesEffect } from "../model/effects.ts";
 import { takenBack } from "../model/settle.ts";
 import { addRanges, noLease, placed } from "./add-chunks.ts";
+import { clearProgressOfRanges } from "./blobs.ts";
 import { type Loaded } from "./load.ts";
 import { type LeasedRow, recordAttempt } from "./proof.ts";
 import { type ChunkRow, parts } from "./schema.ts";
@@ -99,8 +100,8 @@ async function drop(unit: Unit, head: ChunkRow): Promise<number> {
     .where("parent_id", "=", head.id)
     .where("state", "<>", "failed")
     .execute();
+  await clearProgressOfRanges(unit, head.id);
   const all = unit.tx.selectFrom("chunks").select("id").where("parent_id", "=", head.id);
-  await unit.tx.deleteFrom("progress").where("chunk_id", "in", all).execute();
   await unit.tx.deleteFrom("blobs").where("chunk_id", "in", all).where("part", "=", parts.receipts).execute();
   return 0;
 }

@@ -16,6 +16,8 @@ export interface ProgressSlice {
   readonly firstBlock: number;
   /** Encoded. */
   readonly receipts: Uint8Array;
+  /** Of all blocks up to the end of these. */
+  readonly confirmedBytes: number;
 }
 
 /** Rows of one insert, and ids of one question: far below the number of parameters that engines take (32,766 on SQLite). */
@@ -113,8 +115,8 @@ export class Rows {
       .orderBy("chunk_id")
       .orderBy("first_block")
       .execute();
-    for (const { chunk_id: id, first_block: firstBlock, receipts } of found)
-      this.setProgress(id, [...this.progress(id), { firstBlock, receipts }]);
+    for (const { chunk_id: id, first_block: firstBlock, receipts, confirmed_bytes: confirmedBytes } of found)
+      this.setProgress(id, [...this.progress(id), { firstBlock, receipts, confirmedBytes }]);
   }
 
   /** What stands in the database, with what was changed since; undefined when there is no such row. */

@@ -33,6 +33,8 @@ export interface JobsTable {
   counters: string;
   /** Rows by phase that are not done, folded as the counters are: a list, one number for each phase. */
   open_rows: string;
+  /** A list of `PaceSample`. */
+  pace: Generated<string>;
   failure: string | null;
   lead_owner: string | null;
   lead_epoch: number;
@@ -84,6 +86,8 @@ export interface ProgressTable {
   chunk_id: number;
   first_block: number;
   receipts: Uint8Array;
+  /** `Progress.bytes`: of all blocks up to the end of these. */
+  confirmed_bytes: Generated<number>;
 }
 
 export interface InboxTable {

@@ -170,7 +170,7 @@ export class SqlStore implements Store {
   async setStatus(lead: Lead, status: JobStatus, failure: ErrorRecord | null): Promise<CheckpointedJob> {
     const job = await this.#engine.write(async (tx, now) => {
       await setStatus(tx, lead, { status, failure, now });
-      return foldInbox(tx, lead);
+      return foldInbox(tx, lead, now);
     });
     this.#hint(lead.jobId);
     return job;
@@ -181,7 +181,7 @@ export class SqlStore implements Store {
   }
 
   checkpoint(lead: Lead): Promise<CheckpointedJob> {
-    return this.#engine.write((tx) => foldInbox(tx, lead));
+    return this.#engine.write((tx, now) => foldInbox(tx, lead, now));
   }
 
   count(lead: Lead, delta: Counters): Promise<void> {

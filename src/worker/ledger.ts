@@ -10,6 +10,8 @@ const progressIntervalMs = 500;
 export interface LedgerOptions {
   readonly items: readonly Item[];
   readonly firstBlock: number;
+  /** Items that had ended before this transfer. */
+  readonly skip: ReadonlySet<number>;
   readonly monotonicMs: () => number;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -22,6 +24,8 @@ export class Ledger {
   readonly #starts: readonly number[];
   readonly #tags: (string | null)[] = [];
   readonly #endings = new Map<number, ItemEnding>();
+  /** Items whose bytes do not count as sent. */
+  readonly #ended: Set<number>;
   #confirmed: number;
   #reported: number;
   #reportedAtMs: number;
@@ -29,6 +33,7 @@ export class Ledger {
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#starts = blockStarts(options.items);
+    this.#ended = new Set(options.skip);
     this.digests = new Uint8Array((this.#starts.at(-1) as number) * digestBytes);
     this.#confirmed = options.firstBlock;
     this.#reported = options.firstBlock;
@@ -38,6 +43,7 @@ export class Ledger {
   /** The first end of an item counts: what follows from it is no news. */
   end(ending: ItemEnding): void {
     if (!this.#endings.has(ending.item)) this.#endings.set(ending.item, ending);
+    this.#ended.add(ending.item);
   }
 
   /** An item whose end and digests were known before the transfer: reported with the blocks around it, never without. */
@@ -83,6 +89,16 @@ export class Ledger {
     const tags =
       this.#tags.length === 0 ? null : Array.from({ length: count }, (_, at) => this.#tags[first + at] ?? null);
     const digests = this.digests.slice(first * digestBytes, upTo * digestBytes);
-    return { firstBlock: first, receipts: { count, digests, tags }, endings };
+    return { firstBlock: first, receipts: { count, digests, tags }, bytes: this.#sent(upTo), endings };
+  }
+
+  #sent(upTo: number): number {
+    let bytes = 0;
+    for (const [index, { length, blockBytes }] of this.#options.items.entries()) {
+      const blocks = upTo - (this.#starts[index] as number);
+      if (blocks <= 0) break;
+      if (!this.#ended.has(index)) bytes += Math.min(length, blocks * blockBytes);
+    }
+    return bytes;
   }
 }

@@ -29,6 +29,7 @@ function open(): { readonly ledger: Ledger; readonly reported: Progress[] } {
   const ledger = new Ledger({
     items: [fileOf("a", 3), fileOf("b", 2), fileOf("c", 3)],
     firstBlock: 0,
+    skip: new Set(),
     monotonicMs: () => (nowMs += 1_000),
     onProgress: (progress) => reported.push(progress),
   });
@@ -49,6 +50,29 @@ test("what is confirmed past an item that was refused says so", () => {
   expect(past.flatMap(({ endings }) => endings)).toMatchObject([{ item: 1, outcome: "unsupported" }]);
   expect(past[0]?.endings).toHaveLength(1);
   expect(ledger.rest().endings).toEqual([]);
+});
+
+test("bytes of an item that was refused do not count as sent, nor do those of its blocks that were", () => {
+  const { ledger, reported } = open();
+  confirm(ledger, 0, 1, 2, 3);
+  expect(reported.map(({ bytes }) => bytes)).toEqual([64, 128, 256]);
+  ledger.end(refusal(1, error));
+  confirm(ledger, 5, 6);
+  expect(reported.at(-1)).toMatchObject({ firstBlock: 6, bytes: 3 * 64 + 2 * 64 });
+  expect(ledger.rest().bytes).toBe(6 * 64);
+});
+
+test("nor do those of an item that had ended before", () => {
+  const reported: Progress[] = [];
+  const ledger = new Ledger({
+    items: [fileOf("a", 3), fileOf("b", 2)],
+    firstBlock: 0,
+    skip: new Set([0]),
+    monotonicMs: () => 0,
+    onProgress: (progress) => reported.push(progress),
+  });
+  confirm(ledger, 3, 4);
+  expect(ledger.rest().bytes).toBe(2 * 64);
 });
 
 test("also when the first blocks of the item had been confirmed", () => {

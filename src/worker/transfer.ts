@@ -36,6 +36,7 @@ export async function transfer(
   const ledger = new Ledger({
     items,
     firstBlock,
+    skip: assignment.skip,
     monotonicMs: () => role.clock.monotonicMs(),
     onProgress: assignment.onProgress,
   });

@@ -14,6 +14,7 @@ import { storeFleetContract } from "./store-fleet-contract.ts";
 import { storeFloorsContract } from "./store-floors-contract.ts";
 import { storeFlowContract } from "./store-flow-contract.ts";
 import { storeParallelContract } from "./store-parallel-contract.ts";
+import { storeProgressContract } from "./store-progress-contract.ts";
 import { storeProofContract } from "./store-proof-contract.ts";
 import {
   chunk,
@@ -79,6 +80,9 @@ export function storeContract(name: string, open: OpenStore, isShared: boolean):
     storeFlowContract(() => rig(open));
     describe("proof", () => {
       storeProofContract(() => rig(open));
+    });
+    describe("progress", () => {
+      storeProgressContract(() => rig(open));
     });
     describe("deletions", () => {
       storeDeletionContract(() => rig(open));
@@ -322,7 +326,7 @@ function leaseTests(open: OpenStore): void {
     const whole = progressOf(task, 4).receipts;
     await store.confirm(
       task.lease,
-      { firstBlock: 1, receipts: { ...whole, count: 3, digests: whole.digests.slice(32) }, endings: [] },
+      { firstBlock: 1, receipts: { ...whole, count: 3, digests: whole.digests.slice(32) }, bytes: 1700, endings: [] },
       {},
     );
     clock.nowMs += leaseMs;

@@ -105,12 +105,27 @@ export function endingOf(index: number, outcome: ItemEnding["outcome"], more: Pa
 }
 
 /** Blocks of the task from where its receipts stand up to `upTo`, each with a digest that says which it is. */
-export function progressOf(task: Task, upTo: number, endings: readonly ItemEnding[] = []): Progress {
-  const first = task.receipts.count;
+export function progressOf(
+  task: Task,
+  upTo: number,
+  endings: readonly ItemEnding[] = [],
+  first = task.receipts.count,
+): Progress {
   const count = Math.max(0, upTo - first);
   const digests = new Uint8Array(32 * count);
   for (let at = 0; at < count; at += 1) digests.fill(1 + ((first + at) % 250), 32 * at, 32 * (at + 1));
-  return { firstBlock: first, receipts: { count, digests, tags: null }, endings };
+  const bytes = sentBytes(task, first + count, endings);
+  return { firstBlock: first, receipts: { count, digests, tags: null }, bytes, endings };
+}
+
+function sentBytes(task: Task, upTo: number, endings: readonly ItemEnding[]): number {
+  const items = decodeItems(task.items);
+  const starts = blockStarts(items);
+  const ended = new Set([...task.endings, ...endings].map((each) => each.item));
+  return items.reduce((sum, each, index) => {
+    const blocks = upTo - must(starts[index], "a start");
+    return ended.has(index) || blocks <= 0 ? sum : sum + Math.min(each.length, blocks * each.blockBytes);
+  }, 0);
 }
 
 export function blocksOf(task: Task): number {

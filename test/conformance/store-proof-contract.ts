@@ -6,7 +6,9 @@ import { chunk, claimOne, item, leaseMs, play, progressOf, started } from "./sto
 
 /** Blocks that another read of the source gave: each digest says which read it was. */
 function readAs(mark: number, firstBlock: number, count: number): Progress {
-  return { firstBlock, receipts: { count, digests: new Uint8Array(32 * count).fill(mark), tags: null }, endings: [] };
+  const digests = new Uint8Array(32 * count).fill(mark);
+  const bytes = 1024 * (firstBlock + count);
+  return { firstBlock, receipts: { count, digests, tags: null }, bytes, endings: [] };
 }
 
 const marksOf = ({ receipts }: Pick<Task, "receipts">): readonly number[] =>

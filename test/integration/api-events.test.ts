@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Lead } from "../../src/ports/store.ts";
-import { chunk, item, planOf, play } from "../conformance/store-player.ts";
+import { chunk, claimOne, item, planOf, play, progressOf, successOf } from "../conformance/store-player.ts";
 import { AnswerChecker, type ApiPlace, apiPlace } from "./api-place.ts";
 
 interface ServerEvent {
@@ -36,12 +36,12 @@ async function* eventsOf(answer: Response): AsyncGenerator<ServerEvent> {
   }
 }
 
-async function running(place: ApiPlace): Promise<Lead> {
+async function running(place: ApiPlace, sizeBytes = 10): Promise<Lead> {
   mkdirSync(join(place.dir, "a"));
   const body = { source_path: join(place.dir, "a"), target_path: join(place.dir, "b") };
   const { store } = place.state;
   const lead = await store.lead(String((await place.ask("POST", "/migrations", { body })).body["job_id"]), "host:1:1");
-  await store.addPlan(lead, planOf([chunk("pack", [item("a", 10)])]));
+  await store.addPlan(lead, planOf([chunk("pack", [item("a", sizeBytes)])]));
   await store.setStatus(lead, "running", null);
   return lead;
 }
@@ -75,6 +75,26 @@ test("a job is told whenever it has changed, in the words of its page, and its e
   expect(seen.at(-1)).toMatchObject({ event: "end", data: { status: "complete", bytes_verified: 10 } });
   expect(seen.map(({ id }) => id)).toEqual(seen.map((_, at) => String(at + 1)));
   expect(new Set(seen.map(({ data }) => JSON.stringify(data))).size).toBe(seen.length);
+});
+
+test("a server tells what is confirmed inside of a chunk that is under way, also by its events", async () => {
+  const place = await apiPlace();
+  const { jobId } = await running(place, 10 * 1_024);
+  const { store } = place.state;
+  const task = await claimOne(store, jobId);
+  await store.confirm(task.lease, progressOf(task, 3), {});
+  const page = async (): Promise<unknown> => (await place.ask("GET", `/migrations/${jobId}`)).body;
+  expect(await page()).toMatchObject({ bytes_transferred: 3_072, bytes_verified: 0, estimated_completion_at: null });
+
+  const seen: unknown[] = [];
+  for await (const { data } of eventsOf(await watch(place, jobId))) {
+    seen.push(data["bytes_transferred"]);
+    if (seen.length === 1) await store.confirm(task.lease, progressOf(task, 8, [], 3), {});
+    if (seen.length === 2) break;
+  }
+  expect(seen).toEqual([3_072, 8_192]);
+  await store.finish(task.lease, successOf(task), {});
+  expect(await page()).toMatchObject({ bytes_transferred: 10_240, bytes_verified: 0 });
 });
 
 test("a stream of a job that is not there is refused before it begins", async () => {

@@ -81,7 +81,7 @@ function resultOf(task: Task, once: Record<"range" | "pack", Trouble>): TaskResu
       const receipts = sampleReceipts(blocks, `chunk ${task.chunkId}`);
       return {
         type: "transferred",
-        progress: { firstBlock: 0, receipts, endings: [] },
+        progress: { firstBlock: 0, receipts, bytes: 0, endings: [] },
         evidence: "one_read",
         lost: [],
       };

@@ -144,6 +144,7 @@ export function sampleStore(sample: Sample): ReportStore {
     planDone: true,
     phase: 5,
     counters: sample.counters ?? {},
+    pace: [],
     failure: null,
   };
   return {

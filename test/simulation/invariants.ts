@@ -32,6 +32,7 @@ export async function checkEnd({ scenario, journal, store, jobId }: End): Promis
   const ends = rows.flatMap(endsOf);
   checkClosedInventory(journal, ends, counters);
   checkRows(journal, rows, counters);
+  checkMoved(journal, ends, counters);
   checkVerified({ scenario, journal, rows, ends, verdicts });
   checkStructure(scenario.story, journal, ends);
   checkDeserved(scenario.story, journal, ends);
@@ -89,6 +90,19 @@ function checkRows(journal: Journal, rows: readonly ChunkRecord[], counters: Cou
   const done = rows.filter(({ stage }) => stage === "done").length;
   if (chunksTotal !== rows.length || chunksDone !== done || done !== rows.length)
     journal.violate(rule, `${rows.length} rows, ${done} done; counted ${chunksTotal} and ${chunksDone}`);
+}
+
+/** Each byte has landed once and is verified once, whatever happened to the tasks that carried it; none is on its way. */
+function checkMoved(journal: Journal, ends: readonly Ended[], counters: Counters): void {
+  const { bytesConfirmed = 0, bytesTransferred = 0, bytesVerified = 0 } = counters;
+  // A link that was pinned anew has a size, and no bytes of its own.
+  const moved = ends.filter(({ item, outcome }) => outcome === "verified" && item.entry.kind === "file");
+  const verified = moved.reduce((sum, { item }) => sum + item.length, 0);
+  if (bytesConfirmed !== 0 || bytesTransferred !== verified || bytesVerified !== verified)
+    journal.violate(
+      "1 closed inventory",
+      `${verified} bytes ended verified; ${bytesTransferred} landed, ${bytesVerified} read back, ${bytesConfirmed} on their way`,
+    );
 }
 
 interface Verified {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Job } from "../../model/job.ts";
+import { estimatedEnd } from "../../model/pace.ts";
 import { after, jobCursor, jobPlaceOf, pageQuery } from "../cursor.ts";
 import { migrationAnswer } from "../migration-answer.ts";
 import { type Api, route } from "../route.ts";
@@ -8,7 +9,7 @@ import { jobParams, jobStatus, migration, migrations } from "../shapes.ts";
 /** One job as it stands: for its own page, and for its events. */
 export async function migrationNow(api: Api, jobId: string): Promise<z.input<typeof migration>> {
   const glance = await api.overview.glance(jobId);
-  return migrationAnswer(glance.job, glance, api.progress.estimatedEnd(glance.job, glance.now));
+  return migrationAnswer(glance.job, glance, estimatedEnd(glance.job, glance.now));
 }
 
 const idPrefix = z

@@ -5,6 +5,7 @@ import { GodwitError } from "../../base/errors.ts";
 import { refuseNested } from "../../coordinator/nested.ts";
 import { type JobSpec, type JobTerms, usualTerms } from "../../model/job.ts";
 import { specOf } from "../../model/job-spec.ts";
+import { estimatedEnd } from "../../model/pace.ts";
 import { JobOptionsDiffer } from "../../ports/access.ts";
 import { placeOf, refuseForbidden } from "../allow-list.ts";
 import { fieldProblems, invalid, Refusal } from "../problem.ts";
@@ -182,9 +183,9 @@ async function submit({ api, body, caller, idempotencyKey }: Call<unknown, unkno
 }
 
 /** By the clock of the store, as every time of a job is. */
-async function estimatedNow({ overview, progress }: Api, jobId: string): Promise<number | null> {
+async function estimatedNow({ overview }: Api, jobId: string): Promise<number | null> {
   const { job, now } = await overview.glance(jobId);
-  return progress.estimatedEnd(job, now);
+  return estimatedEnd(job, now);
 }
 
 export const submitRoute = route({

@@ -39,7 +39,7 @@ export async function followToEnd(request: FollowToEnd): Promise<number> {
     const onLost = display.taskFailed.bind(display);
     for await (const told of follow({ server, jobId: first.job_id, clock: server.clock, signal, onLost })) {
       last = told;
-      display.checkpoint(toldJob(told, server.url).job);
+      display.checkpoint(toldJob(told, server.url).job, endOf(told));
     }
   } catch (error) {
     display[Symbol.dispose]();
@@ -78,6 +78,10 @@ async function tellEnd(request: FollowToEnd, last: Migration, startedMs: number)
   } else if (!values.json) stdout.write(`  report: godwit report ${job.id}${visible(whereOption(job))}\n`);
   if (job.failure !== null) tellError(job.failure, stderr);
   return exitCodeOf(job);
+}
+
+function endOf({ estimated_completion_at: end }: Migration): number | null {
+  return end === null ? null : Date.parse(end);
 }
 
 /** Of the job, not of whoever looked: it may have run for long before. */

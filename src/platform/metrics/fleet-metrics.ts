@@ -4,7 +4,7 @@
  * time and only while they are open.
  */
 import { Gauge, type Registry } from "@prometheus-io/client";
-import { jobStatuses } from "../../model/job.ts";
+import { jobStatuses, landedBytes } from "../../model/job.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FleetGlance, FleetJob, Overview } from "../../ports/overview.ts";
 import type { BudgetStore, GrantRecord, SourceRecord } from "../../ports/budget.ts";
@@ -142,10 +142,10 @@ function jobGauges(registry: Registry): Part {
     [gauge("godwit_job_lead_epoch", "How often the lead of the job was taken"), ({ leadEpoch }) => leadEpoch],
     [gauge("godwit_job_listed_bytes", "Bytes that the source lists, so far"), counter("listedBytes")],
     [gauge("godwit_job_source_read_bytes", "Bytes that were read of the source"), counter("sourceBytesRead")],
-    [gauge("godwit_job_transferred_bytes", "Bytes that landed on the target"), counter("bytesTransferred")],
+    [gauge("godwit_job_transferred_bytes", "Bytes that landed on the target"), ({ counters }) => landedBytes(counters)],
     [gauge("godwit_job_verified_bytes", "Bytes that were read back and match"), counter("bytesVerified")],
     [
-      gauge("godwit_job_verify_lag_bytes", "Bytes that landed and are not verified yet"),
+      gauge("godwit_job_verify_lag_bytes", "Bytes of transfers that have ended and are not verified yet"),
       ({ counters: { bytesTransferred = 0, bytesVerified = 0 } }) => bytesTransferred - bytesVerified,
     ],
     [gauge("godwit_job_retries", "What was tried again, requests and chunks"), counter("retries")],
@@ -178,9 +178,7 @@ function jobGauges(registry: Registry): Part {
   return { gauges, seen };
 }
 
-function counter(
-  name: "listedBytes" | "sourceBytesRead" | "bytesTransferred" | "bytesVerified" | "retries" | "mismatches",
-) {
+function counter(name: "listedBytes" | "sourceBytesRead" | "bytesVerified" | "retries" | "mismatches") {
   return ({ counters }: FleetJob): number => counters[name] ?? 0;
 }
 

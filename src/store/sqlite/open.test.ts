@@ -58,6 +58,7 @@ describe("opening the embedded store", () => {
        create index chunks_claim on chunks (job_id, phase, rank, slice_offset, id) where state = 'pending';
        create index chunks_open on chunks (job_id, phase) where stage <> 'done';
        create unique index attempts_lease on attempts (chunk_id, epoch);
+       alter table progress drop column confirmed_bytes; alter table jobs drop column pace;
        alter table jobs drop column limits; alter table jobs drop column terms;
        alter table jobs drop column priority; drop table workers; update godwit_schema set version = 1`,
     );
@@ -66,7 +67,7 @@ describe("opening the embedded store", () => {
     );
     database.close();
     await using store = await openSqliteStore({ path, ...options });
-    expect(await store.job("old")).toMatchObject({ runs: 1, limits: [] });
+    expect(await store.job("old")).toMatchObject({ runs: 1, limits: [], pace: [] });
   });
 
   test("says where a directory cannot be made", async () => {
