@@ -47,6 +47,21 @@ describeOnServers(
       await expectComplete(run(s3, ["check", source, `s3://${bucket}/copy`]));
     });
 
+    test("a list of keys names what comes from a bucket, over several pages; one that is not there is told", async () => {
+      const source = tempDir("source");
+      const names = Array.from({ length: 300 }, (_, at) => `file-${String(at).padStart(3, "0")}`);
+      for (const name of [...names, "not-listed"]) writeFileSync(join(source, name), name);
+      const bucket = await s3.bucket();
+      await expectComplete(run(s3, ["copy", source, `s3://${bucket}/copy`]));
+      const [list, into] = [join(tempDir("list"), "list"), tempDir("back")];
+      writeFileSync(list, names.toReversed().join("\n"));
+      await expectComplete(run(s3, ["copy", `s3://${bucket}/copy`, into, "--files-from", list]));
+      expect([...files(into).keys()].toSorted()).toEqual(names);
+      writeFileSync(list, [...names, "gone"].join("\n"));
+      const end = await run(s3, ["check", `s3://${bucket}/copy`, into, "--files-from", list]);
+      expect(end, end.stdout).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("gone") as unknown });
+    });
+
     test("rclone sees the times that were kept", async () => {
       const source = tempDir("source");
       writeFileSync(join(source, "file"), "content");

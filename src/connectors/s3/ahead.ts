@@ -51,3 +51,18 @@ export async function* ahead<T>(
     await Promise.allSettled(running.map(({ result }) => result));
   }
 }
+
+export interface AllAhead<I, T> {
+  readonly countMax: number;
+  readonly run: (item: I, signal: AbortSignal) => Promise<T>;
+}
+
+/** Runs one task for each item, at most `countMax` at any time. @returns their results, in the order of the items */
+export function allAhead<I, T>(
+  items: readonly I[],
+  { countMax, run }: AllAhead<I, T>,
+  signal: AbortSignal,
+): Promise<T[]> {
+  const tasks = items.map((item) => ({ bytes: 0, run: (until: AbortSignal) => run(item, until) }));
+  return Array.fromAsync(ahead(tasks, { countMax, bytesMax: Infinity }, signal));
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { BytePath } from "../../model/path.ts";
 import type { Cursor } from "../../ports/source.ts";
+import { allAhead } from "./ahead.ts";
 import { placeError } from "./errors.ts";
 import type { Listed, Lister } from "./list.ts";
 
@@ -37,12 +38,8 @@ export async function* pagesOfList(
 ): AsyncGenerator<readonly Listed[]> {
   const rest = after === null ? keys : keys.filter((key) => key > after);
   for (let from = 0; from < rest.length; from += pageLength) {
-    const page: Listed[] = [];
-    for (let at = from; at < Math.min(from + pageLength, rest.length); at += headsAtOnce) {
-      const some = rest.slice(at, Math.min(at + headsAtOnce, from + pageLength));
-      page.push(...(await Promise.all(some.map((key) => look(lister, key, signal)))));
-    }
-    yield page;
+    const run = (key: BytePath, until: AbortSignal): Promise<Listed> => look(lister, key, until);
+    yield await allAhead(rest.slice(from, from + pageLength), { countMax: headsAtOnce, run }, signal);
   }
 }
 

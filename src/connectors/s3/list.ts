@@ -3,7 +3,7 @@ import type { Filter } from "../../model/filter.ts";
 import { type BytePath, displayPath } from "../../model/path.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { Cursor, Problem } from "../../ports/source.ts";
-import { ahead } from "./ahead.ts";
+import { allAhead } from "./ahead.ts";
 import type { S3Client } from "./client.ts";
 import type { ListedObject } from "./client-list.ts";
 import { vanished } from "../../ports/source-errors.ts";
@@ -56,20 +56,11 @@ export class Lister {
         last = below;
         if (after === null || below > after) objects.push({ below, object });
       }
-      yield await this.#judgeAll(objects, signal);
+      const run = ({ below, object }: (typeof objects)[number], until: AbortSignal): Promise<Listed> =>
+        this.#judge(below, object, until);
+      yield await allAhead(objects, { countMax: headsAtOnce, run }, signal);
       continuationToken = page.nextToken ?? undefined;
     } while (continuationToken !== undefined);
-  }
-
-  async #judgeAll(
-    objects: readonly { below: BytePath; object: ListedObject }[],
-    signal: AbortSignal,
-  ): Promise<readonly Listed[]> {
-    const tasks = objects.map(({ below, object }) => ({
-      bytes: 0,
-      run: (until: AbortSignal) => this.#judge(below, object, until),
-    }));
-    return Array.fromAsync(ahead(tasks, { countMax: headsAtOnce, bytesMax: Infinity }, signal));
   }
 
   async #judge(below: BytePath, object: ListedObject, signal: AbortSignal): Promise<Listed> {
