@@ -22,8 +22,8 @@ export interface GrantRequest {
   /**
    * What its gate lets through until this request is answered, in bytes per second: 0 when it is closed, null without a
    * limit. If it let more through within the last second, and reads came in a burst, it is still that: what another
-   * worker would read meanwhile comes on top of the burst. Lanes are those that have begun a task; none when the gate is
-   * closed, since they cannot read.
+   * worker would read meanwhile comes on top of the burst. Lanes are those that work on the job, also in the middle of a
+   * chunk; none while the gate is closed, since they cannot read.
    */
   readonly holds: { readonly bytesPerSecond: number | null; readonly lanes: number };
   /** What it can make use of; null: all that it gets. */
