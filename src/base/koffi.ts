@@ -6,6 +6,8 @@ export interface Koffi {
   load(path: string | null): Library;
   /** Where the bytes lie in memory. */
   address(bytes: Uint8Array): bigint;
+  /** Of the last call. */
+  errno(): number;
 }
 
 export interface Library {

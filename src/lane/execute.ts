@@ -4,7 +4,7 @@
  */
 import { must, unreachable } from "../base/assert.ts";
 import { blockStarts, type Item } from "../model/chunk.ts";
-import { sameAttributes } from "../model/entry.ts";
+import { isAccessList, sameAttributes } from "../model/entry.ts";
 import { decodeItems } from "../model/item-codec.ts";
 import type { ItemEnding, ItemLoss, Progress, Task, TaskResult } from "../model/task.ts";
 import type { Assignment } from "../ports/assignment.ts";
@@ -160,10 +160,11 @@ async function adoptAttributes(
   };
 }
 
+/** Others may be there beside them, but for access lists. */
 function hasXattrs(there: ExtendedAttributes | null, wanted: ExtendedAttributes): boolean {
   for (const [name, value] of wanted) {
-    const kept = there?.get(name);
-    if (kept === undefined || Buffer.compare(kept, value) !== 0) return false;
+    const kept = there?.get(name) ?? null;
+    if (kept === null || value === null || Buffer.compare(kept, value) !== 0) return false;
   }
-  return true;
+  return there === null || there.keys().every((name) => wanted.has(name) || !isAccessList(name));
 }

@@ -129,3 +129,8 @@ export function sameTime(a: Entry, b: Entry): boolean {
   const step = coarse(ours) > coarse(theirs) ? coarse(ours) : coarse(theirs);
   return step > 1n && ours / step === theirs / step;
 }
+
+/** The extended attributes that hold POSIX ACLs: they say who may do what, as the mode does. */
+export function isAccessList(name: string): boolean {
+  return name.startsWith("system.posix_acl_");
+}

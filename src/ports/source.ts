@@ -26,8 +26,8 @@ export interface PlanPage {
   readonly cursor: Cursor;
 }
 
-/** Extended attributes by name (bytes as Latin-1), values raw. */
-export type ExtendedAttributes = ReadonlyMap<string, Uint8Array>;
+/** Extended attributes by name (bytes as Latin-1), values raw; null for one that is there and could not be read. */
+export type ExtendedAttributes = ReadonlyMap<string, Uint8Array | null>;
 
 /** A checksum that the store itself keeps for a whole entry. */
 export interface StoreChecksum {
@@ -52,6 +52,7 @@ export interface ObjectMetadata {
 /** What an entry is right now. */
 export interface Observed {
   readonly entry: Entry;
+  /** Null where the source has no such thing, or nobody could look. */
   readonly xattrs: ExtendedAttributes | null;
   readonly checksum: StoreChecksum | null;
   /** Absent where the source is no object store. */

@@ -1,10 +1,9 @@
 /** The fs connector as the contract sees it, with two directories of its own for each place. */
 import { pathToFileURL } from "node:url";
 import { fsConnector, openFsSource } from "../../src/connectors/fs/connector.ts";
-import { xattrsSupported } from "../../src/connectors/fs/xattrs.ts";
 import { sha256Pairs } from "../../src/platform/sha256-pair.ts";
 import { slowPair } from "../testbed/slow-pair.ts";
-import { serversRequired } from "../testbed/tools.ts";
+import { isInstalled, serversRequired } from "../testbed/tools.ts";
 import { tempDir } from "../testbed/temp-dir.ts";
 import { treeOf } from "./fs-tree.ts";
 import type { ContractPlace, ContractSubject } from "./place.ts";
@@ -36,7 +35,7 @@ export const fsSubject: ContractSubject = {
     directories: true,
     symlinks: true,
     hardLinks: true,
-    xattrs: xattrsSupported || serversRequired(),
+    xattrs: isInstalled("attr") || serversRequired(),
     attributes: true,
     plainSegments: true,
     absence: true,

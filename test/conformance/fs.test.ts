@@ -9,7 +9,7 @@ import { writingContract } from "./writing-contract.ts";
 connectorContract(fsSubject);
 
 // Its cases are left out where the package is absent: this says so, and how to get it.
-if (!fsSubject.capabilities.xattrs) describeWithTools("fs: extended attributes", ["fs-xattr"], () => undefined);
+if (!fsSubject.capabilities.xattrs) describeWithTools("fs: extended attributes", ["attr"], () => undefined);
 
 describe(`${fsAheadSubject.name} keeps the contract of listings`, () => {
   listingContract(fsAheadSubject);

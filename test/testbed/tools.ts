@@ -5,7 +5,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { xattrsSupported } from "../../src/connectors/fs/xattrs.ts";
 
 export type ToolName = keyof typeof installCommands;
 
@@ -43,8 +42,8 @@ const installCommands = {
   // Debian's package also makes the user that runs servers for root.
   postgresql: "apt-get install -y postgresql",
   fincore: "apt-get install -y util-linux-extra",
-  // npm leaves an optional package out, without a word, where it cannot be compiled.
-  "fs-xattr": "apt-get install -y build-essential && npm ci",
+  acl: "apt-get install -y acl",
+  attr: "apt-get install -y attr",
 } as const;
 
 /** First line that `command --version` (or other arguments) prints; null when it cannot be run. */
@@ -72,8 +71,10 @@ export function isInstalled(tool: ToolName): boolean {
       return postgresPrograms() !== null;
     case "fincore":
       return versionLine("fincore") !== null;
-    case "fs-xattr":
-      return xattrsSupported;
+    case "acl":
+      return versionLine("setfacl") !== null;
+    case "attr":
+      return versionLine("setfattr") !== null;
   }
 }
 

@@ -147,7 +147,8 @@ async function tellWithoutXattrs({ source }: JobSpec, { stderr }: Pick<Surroundi
   const { xattrsSupported } = await import("../../connectors/fs/xattrs.ts");
   if (!xattrsSupported)
     stderr.write(
-      "extended attributes, and ACLs with them, are not copied: the optional package fs-xattr is missing; `npm ci` builds it where there is a C++ compiler\n",
+      "extended attributes, and ACLs with them, are not copied: the optional package koffi does not run here; `npm ci` installs it
+",
     );
 }
 

@@ -40,7 +40,7 @@ export function losesOwner(attributes: Attributes): boolean {
 }
 
 /** Owner, mode, extended attributes, and the time last, on an open file or directory. Returns what could not be set. */
-export function setAttributes(fd: number, path: FsPath, wanted: Wanted): readonly Loss[] {
+export function setAttributes(fd: number, wanted: Wanted): readonly Loss[] {
   const losses: Loss[] = [];
   const { attributes, kind } = wanted.entry;
   if (attributes === null) {
@@ -50,7 +50,7 @@ export function setAttributes(fd: number, path: FsPath, wanted: Wanted): readonl
     // After the owner: a change of owner takes setuid and setgid away.
     attempt(losses, "mode", () => fchmodSync(fd, attributes.mode | wanted.extraMode));
   }
-  if (wanted.xattrs !== null && !writeXattrs(fd, path, wanted.xattrs)) losses.push("xattrs");
+  if (wanted.xattrs !== null && !writeXattrs(fd, wanted.xattrs)) losses.push("xattrs");
   if (wanted.metadata?.isPlain === false) losses.push("metadata");
   // A directory without attributes of its own has no time either: a bucket's prefixes.
   if (attributes !== null || kind === "file") setTime(fd, modifiedNs(wanted.entry), losses);

@@ -58,7 +58,7 @@ function* diagnoseSource(root: Root): Generator<Finding> {
   if (ownUid !== 0) yield note("reading", "Not root: files of others that are not readable will end `failed`.");
   yield xattrsSupported
     ? ok("extended attributes", "are read")
-    : note("extended attributes", "The optional package fs-xattr is missing: they are not read.");
+    : note("extended attributes", "The optional package koffi is missing: they are not read.");
 }
 
 function* diagnoseTarget(root: Root): Generator<Finding> {
@@ -118,7 +118,7 @@ function* files(probe: string): Generator<Finding> {
       : note("clock", `The file system's clock is ${Math.round(apartMs / 1_000)} s off this machine's.`);
     yield direct(path);
     yield times(fd);
-    yield attributes(fd, path);
+    yield attributes(fd);
   } finally {
     closeSync(fd);
   }
@@ -153,10 +153,10 @@ function times(fd: number): Finding {
   return note("times", "The file system keeps times less exactly than in nanoseconds.");
 }
 
-function attributes(fd: number, path: string): Finding {
-  if (!xattrsSupported) return note("extended attributes", "The optional package fs-xattr is missing: they are lost.");
+function attributes(fd: number): Finding {
+  if (!xattrsSupported) return note("extended attributes", "The optional package koffi is missing: they are lost.");
   const wanted = new Map([["user.godwit.probe", Buffer.from("1")]]);
-  const kept = writeXattrs(fd, path, wanted) && readXattrs(fd, path)?.has("user.godwit.probe") === true;
+  const kept = writeXattrs(fd, wanted) && readXattrs(fd)?.has("user.godwit.probe") === true;
   return kept
     ? ok("extended attributes", "are kept.")
     : note("extended attributes", "The file system keeps none: they are lost.");

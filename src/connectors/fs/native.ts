@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that Node has not: times in nanoseconds, early write-back, pages given back, and whether a file has
- * extended attributes at all. Through koffi, an optional dependency: without it everything works, less exactly.
+ * The few calls of the C library that Node has not: times in nanoseconds, early write-back, and pages given back.
+ * Through koffi, an optional dependency: without it everything works, less exactly.
  */
 import { koffi, type Koffi, type Library } from "../../base/koffi.ts";
 
@@ -15,8 +15,6 @@ export interface Native {
   dropCached(fd: number, offset: number, bytes: number): void;
   /** Turns the kernel's read-ahead off for this open file: only what is asked for is read from the disk. */
   readNothingAhead(fd: number): void;
-  /** Bytes of the list of names of extended attributes; 0 when there are none, or no such thing. */
-  xattrListBytes(fd: number): number;
   /**
    * `statx` of a name in an open directory, as `struct statx`: cheaper than `lstat` of a path, and makes no garbage.
    * Null where the C library has no such call. The function returns false when the system refused.
@@ -46,7 +44,6 @@ function bind(found: Koffi): Native {
   const libc = found.load(null);
   const futimens = libc.func("int futimens(int fd, const void *times)");
   const utimensat = libc.func("int utimensat(int dirfd, const void *path, const void *times, int flags)");
-  const flistxattr = isLinux ? libc.func("int64_t flistxattr(int fd, void *list, size_t size)") : null;
   const syncFileRange = isLinux
     ? libc.func("int sync_file_range(int fd, int64_t offset, int64_t nbytes, unsigned int flags)")
     : null;
@@ -80,10 +77,6 @@ function bind(found: Koffi): Native {
     },
     readNothingAhead(fd) {
       fadvise?.(fd, 0, 0, adviseRandom);
-    },
-    xattrListBytes(fd) {
-      if (flistxattr === null) return 1;
-      return Math.max(0, Number(flistxattr(fd, null, 0)));
     },
     statAt:
       statx &&

@@ -123,7 +123,7 @@ export class Publisher {
       // Another worker's: whether its own has its place already is seen when it is renamed.
       if (!this.#isWritten(fstatSync(fd, { bigint: true }), staged)) return [];
       const wanted = { ...observed, extraMode: ownerRead };
-      const losses = setAttributes(fd, at, wanted);
+      const losses = setAttributes(fd, wanted);
       if (this.#durable) fsyncSync(fd);
       return losses;
     } finally {
@@ -201,7 +201,7 @@ export class Publisher {
     const only = entry.kind === "directory" ? constants.O_DIRECTORY : constants.O_NONBLOCK;
     const fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | only);
     try {
-      const losses = setAttributes(fd, at, { entry, xattrs, extraMode: 0 });
+      const losses = setAttributes(fd, { entry, xattrs, extraMode: 0 });
       if (this.#durable) fsyncSync(fd);
       return losses;
     } finally {

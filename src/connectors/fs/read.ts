@@ -123,7 +123,7 @@ export class EntryReader {
       const link = kind === "hardlink" ? entry.link : null;
       return {
         entry: entryOf(entry.path, stat, kind, link),
-        xattrs: readXattrs(fd, this.#root.at(entry.path)),
+        xattrs: readXattrs(fd),
         checksum: null,
       };
     } finally {
@@ -187,7 +187,7 @@ export class EntryReader {
       return { outcome: "read", observed: { entry, xattrs: null, checksum: null } };
     }
     try {
-      const xattrs = readXattrs(fd, this.#root.at(entry.path));
+      const xattrs = readXattrs(fd);
       return { outcome: "read", observed: { entry, xattrs, checksum: null } };
     } catch (error) {
       return failed(error, entry.path);

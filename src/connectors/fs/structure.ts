@@ -33,10 +33,9 @@ export function makeDirectory({ root, containment }: Structure, entry: Entry, ob
   containment.makeDirectory(entry.path);
   const losses: Loss[] = observed.metadata?.isPlain === false ? ["metadata"] : [];
   if (observed.xattrs === null) return losses;
-  const at = root.at(entry.path);
-  const fd = openSync(at, constants.O_RDONLY | constants.O_DIRECTORY);
+  const fd = openSync(root.at(entry.path), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    return writeXattrs(fd, at, observed.xattrs) ? losses : [...losses, "xattrs"];
+    return writeXattrs(fd, observed.xattrs) ? losses : [...losses, "xattrs"];
   } finally {
     closeSync(fd);
   }

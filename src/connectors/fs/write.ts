@@ -181,7 +181,7 @@ export class ChunkWriter {
     if (this.#isRange) return;
     if (!open.isFresh || open.end !== item.length || item.entry.sparse) ftruncateSync(open.fd, item.length);
     const wanted = { ...observed, extraMode: ownerRead };
-    this.#note(index, setAttributes(open.fd, this.#root.at(open.path), wanted));
+    this.#note(index, setAttributes(open.fd, wanted));
     open.isFinished = true;
   }
 

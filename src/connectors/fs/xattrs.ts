@@ -1,91 +1,82 @@
 /**
- * Extended attributes by fs-xattr, an optional dependency. Carried are the attributes that belong to the data: `user.*`,
- * `trusted.*`, POSIX ACLs and file capabilities. Labels that a host gives (SELinux, IMA) stay with the host.
+ * Extended attributes. Carried are those that belong to the data: `user.*`, `trusted.*`, POSIX ACLs and file
+ * capabilities. Labels that a host gives (SELinux, IMA) stay with the host. What cannot be carried is a loss of its
+ * entry; only without koffi nobody can see what there is.
  */
-import { createRequire } from "node:module";
+import { isAccessList } from "../../model/entry.ts";
 import type { ExtendedAttributes } from "../../ports/source.ts";
 import { systemCode } from "./errors.ts";
-import { native } from "./native.ts";
-import type { FsPath } from "./root.ts";
+import { xattrCalls, type XattrCalls } from "./xattr-calls.ts";
 
-interface FsXattr {
-  listAttributesSync(path: string): string[];
-  getAttributeSync(path: string, name: string): Buffer;
-  setAttributeSync(path: string, name: string, value: Buffer): void;
-}
-
-function load(): FsXattr | null {
-  try {
-    return createRequire(import.meta.url)("fs-xattr") as FsXattr;
-  } catch {
-    return null;
-  }
-}
-const library = load();
-const isLinux = process.platform === "linux";
-
-export const xattrsSupported = library !== null;
+export const xattrsSupported = xattrCalls !== null;
 
 const carried = /^(?:user\.|trusted\.|system\.posix_acl_|security\.capability$)/;
+const none: ExtendedAttributes = new Map();
+/** Errors with which a file system says that it keeps none. */
+const without = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+/** Errors with which a system keeps a name or a value to itself. */
+const withheld = new Set(["EACCES", "EPERM", "E2BIG"]);
+/** Stands for names that the system does not tell. */
+const untold = "*";
 
-function isCarried(name: string): boolean {
-  return !isLinux || carried.test(name);
-}
-
-/** The library takes paths; on Linux the path of the open file itself, so that names of any bytes work. */
-function pathOf(fd: number, path: FsPath): string | null {
-  if (isLinux) return `/proc/self/fd/${fd}`;
-  return typeof path === "string" ? path : null;
-}
-
-/** @returns null when there are none (or the system or the file system has no such thing) */
-export function readXattrs(fd: number, path: FsPath): ExtendedAttributes | null {
-  if (library === null || (native !== null && native.xattrListBytes(fd) === 0)) return null;
-  const at = pathOf(fd, path);
-  if (at === null) return null;
-  const names = listNames(library, at);
-  let found: Map<string, Uint8Array> | null = null;
+/** @returns null where nobody can look */
+export function readXattrs(fd: number): ExtendedAttributes | null {
+  if (xattrCalls === null) return null;
+  const names = namesOf(xattrCalls, fd);
+  if (names.length === 0) return none;
+  const found = new Map<string, Uint8Array | null>();
   for (const name of names) {
-    if (!isCarried(name)) continue;
-    const value = valueOf(library, at, name);
-    if (value === null) continue;
-    found ??= new Map();
-    found.set(Buffer.from(name, "utf8").toString("latin1"), value);
+    const value = valueOf(xattrCalls, fd, name);
+    if (value !== "gone") found.set(name, value);
   }
   return found;
 }
 
-function valueOf(from: FsXattr, at: string, name: string): Buffer | null {
+/** Of those that are carried. */
+function namesOf(calls: XattrCalls, fd: number): readonly string[] {
   try {
-    return from.getAttributeSync(at, name);
+    return calls.list(fd).filter((name) => carried.test(name));
   } catch (error) {
-    // Removed since it was listed: the file's new change time tells of it.
-    if (systemCode(error) === "ENODATA") return null;
+    const code = systemCode(error) ?? "";
+    if (without.has(code)) return [];
+    if (withheld.has(code)) return [untold];
     throw error;
   }
 }
 
-function listNames(from: FsXattr, at: string): readonly string[] {
+function valueOf(calls: XattrCalls, fd: number, name: string): Uint8Array | null | "gone" {
+  if (name === untold) return null;
   try {
-    return from.listAttributesSync(at);
-  } catch {
-    // The file system keeps none.
-    return [];
+    return calls.get(fd, name);
+  } catch (error) {
+    const code = systemCode(error) ?? "";
+    // Removed since it was listed: the file's new change time tells of it.
+    if (code === "ENODATA") return "gone";
+    if (withheld.has(code)) return null;
+    throw error;
   }
 }
 
-/** Makes the attributes of the open file those wanted. @returns false when any could not be set */
-export function writeXattrs(fd: number, path: FsPath, wanted: ExtendedAttributes): boolean {
-  const at = library === null ? null : pathOf(fd, path);
-  if (library === null || at === null) return wanted.size === 0;
+/**
+ * Gives the open file these attributes, and takes access lists away that it has beside them: a new file inherits those
+ * of its directory, which would let in whom the source does not. @returns false when any could not be set
+ */
+export function writeXattrs(fd: number, wanted: ExtendedAttributes): boolean {
+  if (xattrCalls === null) return wanted.size === 0;
   let complete = true;
-  for (const [name, value] of wanted) {
+  const attempt = (change: () => void): void => {
     try {
-      const text = Buffer.from(name, "latin1").toString("utf8");
-      library.setAttributeSync(at, text, Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+      change();
     } catch {
       complete = false;
     }
+  };
+  const calls = xattrCalls;
+  for (const name of namesOf(calls, fd))
+    if (isAccessList(name) && !wanted.has(name)) attempt(() => calls.remove(fd, name));
+  for (const [name, value] of wanted) {
+    if (value === null) complete = false;
+    else attempt(() => calls.set(fd, name, value));
   }
   return complete;
 }
