@@ -12,9 +12,11 @@ export interface ListedJob {
   readonly leader: string | null;
 }
 
-const headings = ["JOB", "KIND", "STATUS", "ENTRIES", "BYTES", "AGE", "SOURCE → TARGET"] as const;
+const headings = ["JOB", "KIND", "STATUS", "ENTRIES", "BYTES", "AGE"];
+const placesHeading = "SOURCE → TARGET";
 
-export function jobTable(jobs: readonly ListedJob[], nowMs: number): string {
+/** @param columnsMax of the terminal that shows it, where the places move below their job; null: one line for each job */
+export function jobTable(jobs: readonly ListedJob[], nowMs: number, columnsMax: number | null): string {
   const rows = jobs.map(({ job, leader }) => [
     job.id,
     job.spec.kind,
@@ -22,9 +24,51 @@ export function jobTable(jobs: readonly ListedJob[], nowMs: number): string {
     String(job.counters.listedEntries ?? 0),
     formatBytes(job.counters.listedBytes ?? 0),
     formatAge(nowMs - job.createdAt),
-    `${placeText(job.spec.source)} → ${placeText(job.spec.target)}`,
   ]);
-  return columns([[...headings], ...rows]);
+  const places = jobs.map(({ job: { spec } }): Places => [placeText(spec.source), placeText(spec.target)]);
+  const wide = columns([
+    [...headings, placesHeading],
+    ...rows.map((row, at) => [...row, (places[at] ?? []).join(arrow)]),
+  ]);
+  if (columnsMax === null || widthOf(wide) <= columnsMax) return wide;
+  const below = [placesHeading, ...places.map((two) => shortened(two, columnsMax - indent.length))];
+  return columns([headings, ...rows])
+    .split("\n")
+    .map((line, at) => `${line}\n${indent}${below[at] ?? ""}`)
+    .join("\n");
+}
+
+/** Of the terminal behind a stream; null where there is none. */
+export function columnsOf({ isTTY, columns: count }: Pick<NodeJS.WriteStream, "isTTY" | "columns">): number | null {
+  return isTTY && count > 0 ? count : null;
+}
+
+type Places = readonly [source: string, target: string];
+
+const arrow = " → ";
+const indent = "  ";
+const placeColumnsMin = 12;
+
+function widthOf(text: string): number {
+  return Math.max(...text.split("\n").map((line) => line.length));
+}
+
+/** Both within so many columns: each may have half of them, and what the other leaves. */
+function shortened([source, target]: Places, columnsMax: number): string {
+  const room = Math.max(2 * placeColumnsMin, columnsMax - arrow.length);
+  const [from, to] = [visible(source), visible(target)];
+  const half = Math.floor(room / 2);
+  return [
+    withoutMiddle(from, Math.max(half, room - to.length)),
+    withoutMiddle(to, Math.max(room - half, room - from.length)),
+  ].join(arrow);
+}
+
+/** The end of a path tells more than its beginning. */
+function withoutMiddle(text: string, columnsMax: number): string {
+  if (text.length <= columnsMax) return text;
+  const head = Math.floor((columnsMax - 1) / 3);
+  return `${text.slice(0, head)}…${text.slice(text.length - (columnsMax - 1 - head))}`;
 }
 
 function statusText(job: ToldJob, leader: string | null): string {

@@ -11,7 +11,7 @@ import { discardStaged } from "../discard.ts";
 import { parseDuration } from "../duration.ts";
 import { jobByName } from "../find-job.ts";
 import { type GeneralValues, generalOptions, option, optionOnlyWith } from "../job-options.ts";
-import { jobDetails, jobTable, type ListedJob } from "../job-table.ts";
+import { columnsOf, jobDetails, jobTable, type ListedJob } from "../job-table.ts";
 import type { JobsDocument } from "../json-shapes.ts";
 import { jobJson } from "../outcome.ts";
 import { serverOf, serverOptions } from "../server-options.ts";
@@ -114,7 +114,7 @@ async function withLeaders(store: Store, jobs: readonly Job[]): Promise<readonly
 
 function tellJobs(jobs: readonly ListedJob[], pruned: readonly string[], { stdout }: Surroundings): void {
   for (const id of pruned) stdout.write(`pruned ${id}\n`);
-  stdout.write(jobs.length === 0 ? "no jobs yet\n" : `${jobTable(jobs, Date.now())}\n`);
+  stdout.write(jobs.length === 0 ? "no jobs yet\n" : `${jobTable(jobs, Date.now(), columnsOf(stdout))}\n`);
 }
 
 /** A job whose leftovers cannot be reached is kept, and named: once forgotten, nobody could find them. */

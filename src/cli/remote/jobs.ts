@@ -1,6 +1,6 @@
 /** `jobs` and `status` of a server. */
 import { answer } from "../answer.ts";
-import { jobDetails, jobTable, type ListedJob } from "../job-table.ts";
+import { columnsOf, jobDetails, jobTable, type ListedJob } from "../job-table.ts";
 import type { JobsDocument } from "../json-shapes.ts";
 import { jobJson } from "../outcome.ts";
 import type { ServerAddress } from "../server-options.ts";
@@ -20,7 +20,10 @@ export async function listOnServer(address: ServerAddress, { values, surrounding
     for await (const told of migrations(server)) jobs.push(toldJob(told, server.url));
     const document: JobsDocument = { jobs: jobs.map(({ job, leader }) => jobJson(job, leader)), pruned: [] };
     if (values.json) answer(surroundings, document);
-    else surroundings.stdout.write(jobs.length === 0 ? "no jobs yet\n" : `${jobTable(jobs, Date.now())}\n`);
+    else
+      surroundings.stdout.write(
+        jobs.length === 0 ? "no jobs yet\n" : `${jobTable(jobs, Date.now(), columnsOf(surroundings.stdout))}\n`,
+      );
     return 0;
   });
 }
