@@ -36,7 +36,7 @@ const job = z.strictObject({
     ),
   led_by: z.string().nullable().describe("host, process id and start of the process that runs it now"),
   exit_code: exitCode.describe(
-    "of the job as it stands: 0 complete and proven, 1 with exceptions, 3 resumable, 4 failed",
+    "of the job as it stands: 0 complete and proven, 1 with exceptions, 3 resumable, 4 failed. Where `report_failure` stands and it would be 0, that of the failure",
   ),
   created_at: instant,
   ended_at: instant.nullable(),
@@ -60,6 +60,7 @@ const job = z.strictObject({
   deleted: count,
   deletions_failed: count.describe("what `--delete` was to remove and did not: each is named in the report"),
   last_failure_reason: error.nullable(),
+  report_failure: error.optional().describe("only where --report was given: why the report could not be written"),
 });
 export const jobShape = job.meta({ id: "job" });
 

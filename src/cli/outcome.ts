@@ -1,4 +1,5 @@
 /** How a job's end is told: to a person, to a machine, and to the shell. */
+import type { ErrorRecord, GodwitError } from "../base/errors.ts";
 import { formatBytes, formatDuration } from "../base/sizes.ts";
 import { visible } from "../base/visible.ts";
 import { outcomes } from "../model/entry.ts";
@@ -12,6 +13,7 @@ import {
   outcomeSum,
   unprovenEntries,
 } from "../model/job.ts";
+import { exitCodeOfError } from "./exit-code.ts";
 import type { JobDocument } from "./json-shapes.ts";
 import { placeText } from "../model/place.ts";
 
@@ -30,8 +32,19 @@ export function whereOption({ server }: Pick<ToldJob, "server">): string {
   return server === undefined ? "" : ` --server ${server}`;
 }
 
-/** 0 complete and proven; 1 finished with exceptions; 3 interrupted and resumable; 4 the job failed. */
-export function exitCodeOf(job: Pick<ToldJob, "status" | "counters">): number {
+/**
+ * 0 complete and proven; 1 finished with exceptions; 3 interrupted and resumable; 4 the job failed.
+ * @param reportFailure why its report could not be written: the end of a command that is otherwise fine
+ */
+export function exitCodeOf(
+  job: Pick<ToldJob, "status" | "counters">,
+  reportFailure: Pick<ErrorRecord, "code"> | null = null,
+): number {
+  const own = exitCodeOfJob(job);
+  return own === 0 && reportFailure !== null ? exitCodeOfError(reportFailure.code) : own;
+}
+
+function exitCodeOfJob(job: Pick<ToldJob, "status" | "counters">): number {
   switch (job.status) {
     case "complete":
       return isClean(job) ? 0 : 1;
@@ -63,8 +76,8 @@ export function isInterrupted(job: ToldJob, leader: string | null): boolean {
   return job.server === undefined && leader === null && isActive(job.status);
 }
 
-/** @param leader who runs it now, from the Store */
-export function jobJson(job: ToldJob, leader: string | null): JobDocument {
+/** @param leader who runs it now, from the Store. @param reportFailure as for `exitCodeOf` */
+export function jobJson(job: ToldJob, leader: string | null, reportFailure: GodwitError | null = null): JobDocument {
   const counters = everyCounter(job.counters);
   return {
     job_id: job.id,
@@ -74,7 +87,7 @@ export function jobJson(job: ToldJob, leader: string | null): JobDocument {
     status: job.status,
     interrupted: isInterrupted(job, leader),
     led_by: leader,
-    exit_code: exitCodeOf(job),
+    exit_code: exitCodeOf(job, reportFailure),
     created_at: new Date(job.createdAt).toISOString(),
     ended_at: job.endedAt === null ? null : new Date(job.endedAt).toISOString(),
     runs: job.runs,
@@ -95,6 +108,7 @@ export function jobJson(job: ToldJob, leader: string | null): JobDocument {
     deleted: counters.deleted,
     deletions_failed: counters.deletionsFailed,
     last_failure_reason: job.failure,
+    ...(reportFailure !== null && { report_failure: reportFailure.toJSON() }),
   };
 }
 

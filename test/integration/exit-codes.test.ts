@@ -68,6 +68,39 @@ test.for([
   );
 });
 
+/** The name is one that a file can have; that of the file which is written first is not. */
+const unwritable = `${"r".repeat(240)}.json`;
+
+test("a report that cannot be written after its job decides the exit code of both, where the job was fine", async () => {
+  const { source, target, state } = bench();
+  const report = join(source, "..", unwritable);
+  const end = await godwit(["copy", source, target, "--report", report, "--json"], { state });
+  const job = jobShape.parse(JSON.parse(end.stdout));
+  expect(job).toMatchObject({ status: "complete", exit_code: 4, report_failure: { code: "target_unwritable" } });
+  expect(end.exitCode).toBe(4);
+  expect(end.stderr).toMatch(/^godwit: target_unwritable: .*\n {2}\S.*\n$/);
+  const [listed] = jobsShape.parse(JSON.parse((await godwit(["jobs", "--json"], { state })).stdout)).jobs;
+  expect(listed).toMatchObject({ job_id: job.job_id, exit_code: 0 });
+  expect(listed).not.toHaveProperty("report_failure");
+  const told = await godwit(["check", source, target, "--report", report], { state });
+  expect(told.exitCode).toBe(4);
+  expect(told.stdout).toMatch(/equal, in .*\n {2}report: godwit report \S+/);
+});
+
+test("a job that ended badly keeps its own exit code when its report cannot be written either", async () => {
+  const { source, target, state } = bench();
+  mkdirSync(target);
+  writeFileSync(join(target, "a"), "b");
+  const report = join(source, "..", unwritable);
+  const end = await godwit(["check", source, target, "--report", report, "--json"], { state });
+  expect(jobShape.parse(JSON.parse(end.stdout))).toMatchObject({
+    exit_code: 1,
+    report_failure: { code: "target_unwritable" },
+  });
+  expect(end.exitCode).toBe(1);
+  expect(end.stderr).toContain("godwit: target_unwritable: ");
+});
+
 test("a list that leads outside of the source is refused before there is a job", async () => {
   const { source, target, state } = bench();
   const list = join(source, "..", "list");

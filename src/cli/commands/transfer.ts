@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { must } from "../../base/assert.ts";
 import { visible } from "../../base/visible.ts";
 import { connectorFor } from "../../lane/connectors.ts";
-import { toGodwitError } from "../../base/errors.ts";
+import { GodwitError, toGodwitError } from "../../base/errors.ts";
 import type { Job, JobSpec } from "../../model/job.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -203,14 +203,14 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
   if (end.status === "complete" && mayHaveLeft(end))
     await discardAfter({ store, job: end, surroundings }, interrupt.signal);
   if (!isClean(end)) await tellExceptions(end, storedExceptions(store, end.id), stderr);
-  if (values.json) answer(surroundings, jobJson(end, null));
-  else stdout.write(`${jobText(end, performance.now() - startedMs)}\n`);
-  if (values.report !== null) {
-    const { file, text } = await writeReportAfter({ store, job: end, values });
-    if (!values.json) stdout.write(`  report ${visible(file)}: ${text}\n`);
-  } else if (!values.json) stdout.write(`${whereText(end, values.state)}\n`);
+  if (!values.json) stdout.write(`${jobText(end, performance.now() - startedMs)}\n`);
+  const report = values.report === null ? null : await writeReportAfter({ store, job: end, values });
+  const reportFailure = report instanceof GodwitError ? report : null;
+  if (values.json) answer(surroundings, jobJson(end, null, reportFailure));
+  else stdout.write(`${typeof report === "string" ? report : whereText(end, values.state)}\n`);
   if (end.failure !== null) tellError(end.failure, stderr);
-  return exitCodeOf(end);
+  if (reportFailure !== null) tellError(reportFailure, stderr);
+  return exitCodeOf(end, reportFailure);
 }
 
 /** The job has its end, and keeps it: what cannot be removed now is named, and `jobs --prune` tries again. */
@@ -227,19 +227,24 @@ async function discardAfter(
   }
 }
 
+/** @returns what is to be said of it, or why it could not be written: the job has its end either way */
 async function writeReportAfter({
   store,
   job,
   values,
-}: Pick<RunToEnd, "store" | "job" | "values">): Promise<{ file: string; text: string }> {
+}: Pick<RunToEnd, "store" | "job" | "values">): Promise<string | GodwitError> {
   const file = resolve(must(values.report, "asked for"));
-  const { body, signature } = await writeJobReport({
-    store,
-    job,
-    file,
-    stateDirectory: stateDirectory(values.state),
-  });
-  return { file, text: `${body.overall_status}, signed by ${signature.key_id}` };
+  try {
+    const { body, signature } = await writeJobReport({
+      store,
+      job,
+      file,
+      stateDirectory: stateDirectory(values.state),
+    });
+    return `  report ${visible(file)}: ${body.overall_status}, signed by ${signature.key_id}`;
+  } catch (error) {
+    return toGodwitError(error);
+  }
 }
 
 function whereText(job: Job, state: string | null): string {

@@ -1,5 +1,6 @@
 /** Follows a server's job to its end and tells it as a local command tells its own. */
 import { randomUUID } from "node:crypto";
+import { GodwitError, toGodwitError } from "../../base/errors.ts";
 import { visible } from "../../base/visible.ts";
 import { answer } from "../answer.ts";
 import { Display } from "../display.ts";
@@ -65,19 +66,37 @@ async function tellEnd(request: FollowToEnd, last: Migration, startedMs: number)
   const { job } = toldJob(last, server.url);
   if (!isClean(job)) await tellExceptions(job, remoteExceptions(server, job.id), stderr);
   // Whoever led it lets go of it in these moments.
-  if (values.json) answer(surroundings, jobJson(job, null));
-  else stdout.write(`${jobText(job, elapsedMs(last) ?? performance.now() - startedMs)}\n`);
-  if (values.report !== null) {
-    const { file, overallStatus } = await fetchReportFile(server, {
-      jobId: job.id,
-      file: values.report,
-      format: formatOf(values.report),
-      without: stderr,
-    });
-    if (!values.json) stdout.write(`  report ${visible(file)}: ${overallStatus}\n`);
-  } else if (!values.json) stdout.write(`  report: godwit report ${job.id}${visible(whereOption(job))}\n`);
+  if (!values.json) stdout.write(`${jobText(job, elapsedMs(last) ?? performance.now() - startedMs)}\n`);
+  const report = values.report === null ? null : await reportAfter(request, job.id, values.report);
+  const reportFailure = report instanceof GodwitError ? report : null;
+  if (values.json) answer(surroundings, jobJson(job, null, reportFailure));
+  else
+    stdout.write(
+      `${typeof report === "string" ? report : `  report: godwit report ${job.id}${visible(whereOption(job))}`}\n`,
+    );
   if (job.failure !== null) tellError(job.failure, stderr);
-  return exitCodeOf(job);
+  if (reportFailure !== null) tellError(reportFailure, stderr);
+  return exitCodeOf(job, reportFailure);
+}
+
+/** @returns what is to be said of it, or why it is not there: the job has its end either way */
+async function reportAfter(
+  { server, signal, surroundings }: FollowToEnd,
+  jobId: string,
+  wanted: string,
+): Promise<string | GodwitError> {
+  try {
+    const { file, overallStatus } = await fetchReportFile(server, {
+      jobId,
+      file: wanted,
+      format: formatOf(wanted),
+      without: surroundings.stderr,
+    });
+    return `  report ${visible(file)}: ${overallStatus}`;
+  } catch (error) {
+    signal.throwIfAborted();
+    return toGodwitError(error);
+  }
 }
 
 function endOf({ estimated_completion_at: end }: Migration): number | null {
