@@ -147,8 +147,7 @@ async function tellWithoutXattrs({ source }: JobSpec, { stderr }: Pick<Surroundi
   const { xattrsSupported } = await import("../../connectors/fs/xattrs.ts");
   if (!xattrsSupported)
     stderr.write(
-      "extended attributes, and ACLs with them, are not copied: the optional package koffi does not run here; `npm ci` installs it
-",
+      "extended attributes, and ACLs with them, are not copied: the optional package koffi does not run here; `npm ci` installs it\n",
     );
 }
 
