@@ -155,7 +155,7 @@ describe("a grant", () => {
     expect(sum(reads)).toBeLessThanOrEqual(0.25 * MB + 0.1 * 50 * MB + 500_000);
   });
 
-  test("that shrank counts for a second longer where reads came in a heap; else the smaller one counts at once", async () => {
+  test("that shrank counts for a second longer where reads came in a burst; else the smaller one counts at once", async () => {
     for (const stopMs of [0, 200]) {
       const { time, process, limit, busy } = rig();
       limit.open(50 * MB, 600_000, 0);
@@ -313,7 +313,7 @@ describe("a source that answers late", () => {
     expect(sum(reads, 5_000, 20_000)).toBeGreaterThanOrEqual(0.95 * 15 * 50 * MB);
   });
 
-  test("does not get a heap of requests while it stalls, and gives no burst afterwards", async () => {
+  test("does not get a burst of requests while it stalls, and gives no burst afterwards", async () => {
     const { reads, askedMost } = await askLanes(2, 5, { fromMs: 10_000, toMs: 10_800 });
     expect(sum(reads, 2_000, 9_000)).toBeGreaterThanOrEqual(0.95 * 7 * 50 * MB);
     for (let fromMs = 9_000; fromMs < 13_000; fromMs += 10)

@@ -51,7 +51,7 @@ test("a slot holds no more than its half of a word, and spills into no other", (
   expect(recent.sum(20, 1_000)).toBe(2 ** 32);
 });
 
-test("finds a heap wherever it lies in that time", () => {
+test("finds a burst wherever it lies in that time", () => {
   const recent = newRecent();
   for (let atMs = 20; atMs <= 1_000; atMs += 20) recent.add(20, atMs - 1);
   expect(recent.mostBeyond(1_000, 1_000, aByteEachMs)).toBe(0);

@@ -46,7 +46,7 @@ describe("a small limit", () => {
 });
 
 for (const lanes of [3, 9, 16])
-  test(`what a disk holds back for 0.9 s comes in no heap (${lanes} lanes)`, async () => {
+  test(`what a disk holds back for 0.9 s comes in no burst (${lanes} lanes)`, async () => {
     const { time, process, limit, reads, busy } = rig();
     limit.bytesPerSecond = 12.5 * MB;
     const held = async (): Promise<void> => {

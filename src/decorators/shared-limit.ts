@@ -18,8 +18,8 @@ import { RecentBytes } from "./recent-bytes.ts";
 const lateMs = 250;
 /** Leaves room for what a source sends beside the bytes. */
 const mostInSecond = 1.03;
-/** Of a second's worth: what comes faster than the limit by no more is no heap. */
-const heapPart = 0.02;
+/** Of a second's worth: what comes faster than the limit by no more than this is no burst. */
+const burstPart = 0.02;
 const secondUs = 1_000_000n;
 /** A wait that is longer hears of a changed limit while it lasts; a shorter one finds out at its end. */
 const deafMsMax = 50;
@@ -66,6 +66,8 @@ interface State {
   readonly bytesPerSecond: number;
   /** How far places are reached. */
   readonly reached: number;
+  /** The largest share of the last second, where that is more than it is now; 0 where it is not; null: no limit. */
+  readonly before: number | null;
 }
 
 interface WaitOptions {
@@ -127,7 +129,7 @@ export class SharedLimit implements ReadGate {
       // Nothing is made up for under a smaller share: the room that it leaves is given to others.
       base: this.#reachedAt(nowMs, isLess ? 0 : held),
       ...(isLess && {
-        before: wordOf(larger(held, this.#before(nowMs))),
+        before: wordOf(larger(held, this.#look(nowMs).before)),
         beforeUntil: micros(nowMs) + secondUs,
       }),
     });
@@ -144,14 +146,14 @@ export class SharedLimit implements ReadGate {
 
   heldLately(nowMs: number): number | null {
     const holds = this.holds(nowMs);
-    const before = this.#before(nowMs);
+    const { before } = this.#look(nowMs);
     if (holds === null || (before !== null && holds >= before)) return holds;
     if (before === null) return this.#recent.sum(nowMs, 1_000) > 0 ? null : holds;
     const lessSinceMs = 1_000 - (Number(this.#at("beforeUntil")) / 1_000 - nowMs);
     const meant = (ms: number): number =>
       (holds * Math.min(ms, lessSinceMs) + before * Math.max(0, ms - lessSinceMs)) / 1_000;
-    const isHeap = this.#recent.mostBeyond(nowMs, 1_000, meant) > heapPart * before;
-    return isHeap ? before : holds;
+    const isBurst = this.#recent.mostBeyond(nowMs, 1_000, meant) > burstPart * before;
+    return isBurst ? before : holds;
   }
 
   takeUsage(): GateUsage {
@@ -192,7 +194,10 @@ export class SharedLimit implements ReadGate {
     }
   }
 
-  /** What was asked for has come, or never will. */
+  /**
+   * What was asked for has come, or never will. A thread that dies before it has said so leaves its bytes in the count:
+   * whoever shares a limit with it must end too, and begin anew with another one.
+   */
   given(bytes: number, nowMs: number): void {
     this.#recent.add(bytes, nowMs);
     this.#giveUp(bytes);
@@ -236,14 +241,14 @@ export class SharedLimit implements ReadGate {
    * @returns after how many milliseconds there may be room for so much; 0: there is. A second at most: another thread's
    * bytes may come without a word
    */
-  #roomInMs(bytes: number, { nowMs, isFree, bytesPerSecond }: State): number {
+  #roomInMs(bytes: number, { nowMs, isFree, bytesPerSecond, before }: State): number {
     if (isFree) return 0;
     const asked = Number(this.#at("asked"));
     // An answer takes as long as the quickest ones at least: by then this much of the last second is over.
     const ms = 1_000 - Math.min(leastMsMax, Number(this.#at("least")) / 1_000);
     const used = this.#recent.sum(nowMs, ms) + asked;
     // What was read under a larger share has its place in the budget for a second more.
-    const most = mostInSecond * (larger(bytesPerSecond, this.#before(nowMs)) ?? Infinity);
+    const most = mostInSecond * (larger(bytesPerSecond, before) ?? Infinity);
     const tooMuch = Math.min(used, used + bytes - most);
     return tooMuch <= 0 ? 0 : Math.min(1_000, this.#recent.msUntilGone(tooMuch, nowMs, ms));
   }
@@ -267,13 +272,6 @@ export class SharedLimit implements ReadGate {
   #giveUp(bytes: number): void {
     Atomics.sub(this.#cells, cell.asked, BigInt(bytes));
     if (this.#at("waiting") > 0n) this.#tell();
-  }
-
-  /** The largest share of the last second, where that is more than it is now; 0 where it is not. */
-  #before(nowMs: number): number | null {
-    if (micros(nowMs) >= this.#at("beforeUntil")) return 0;
-    const word = this.#at("before");
-    return word === noLimit ? null : Number(word);
   }
 
   #book(state: State, bytes: number): bigint {
@@ -343,6 +341,7 @@ export class SharedLimit implements ReadGate {
       const round = this.#at("round");
       const mode = this.#at("mode");
       const [rate, base, until] = [Number(this.#at("rate")), Number(this.#at("base")), this.#at("until")];
+      const before = now >= this.#at("beforeUntil") ? 0 : numberOf(this.#at("before"));
       const since = this.#since(now);
       if (round % 2n === 1n || this.#at("round") !== round) continue;
       const isOver = until !== 0n && now >= until;
@@ -354,6 +353,7 @@ export class SharedLimit implements ReadGate {
         isFree: mode === modes.free,
         bytesPerSecond: rate,
         reached: base + grown,
+        before,
       };
     }
   }
@@ -387,6 +387,10 @@ function larger(a: number | null, b: number | null): number | null {
 
 function wordOf(rate: number | null): bigint {
   return rate === null ? noLimit : BigInt(Math.round(rate));
+}
+
+function numberOf(word: bigint): number | null {
+  return word === noLimit ? null : Number(word);
 }
 
 function micros(ms: number): bigint {

@@ -112,7 +112,7 @@ export interface Pending extends Disposable {
 export interface ReadBudget {
   /**
    * Books bytes before they are asked of the source, and waits (where it returns a promise) until they may be. What is
-   * asked for and has not come is bounded too: a source that stalls is not asked for a heap that it then gives all at once.
+   * asked for and has not come is bounded too: a source that stalls is not asked for a burst that it then gives all at once.
    */
   request(bytes: number, signal: AbortSignal): Pending | Promise<Pending>;
   /**

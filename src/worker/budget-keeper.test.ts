@@ -18,7 +18,7 @@ class Gate implements ReadGate {
   rate: number | null = null;
   untilMs = 0;
   usage: GateUsage = { bytes: 0, waitedBytes: 0, waiting: 0 };
-  heapUntilMs = 0;
+  burstUntilMs = 0;
   heldInHeaps: number | null = null;
 
   open(bytesPerSecond: number | null, untilMs: number): void {
@@ -34,7 +34,7 @@ class Gate implements ReadGate {
   }
 
   heldLately(nowMs: number): number | null {
-    return nowMs < this.heapUntilMs ? this.heldInHeaps : this.holds(nowMs);
+    return nowMs < this.burstUntilMs ? this.heldInHeaps : this.holds(nowMs);
   }
 
   takeUsage(): GateUsage {
@@ -259,11 +259,11 @@ test("a share is not asked for while the same one is held or being given back: b
   expect(released).toHaveLength(2);
 });
 
-test("a share that shrank is named as what it was while reads come in heaps, and by its size once that is over", async () => {
+test("a share that shrank is named as what it was while reads come in bursts, and by its size once that is over", async () => {
   const { time, gate, asked, hold } = rig(
     async () => given(50 * MB),
     async () => {
-      [gate.heapUntilMs, gate.heldInHeaps] = [time.monotonicMs() + 1_000, 50 * MB];
+      [gate.burstUntilMs, gate.heldInHeaps] = [time.monotonicMs() + 1_000, 50 * MB];
       return given(10 * MB);
     },
     async () => given(10 * MB),

@@ -100,7 +100,7 @@ class Keeping {
   #grant: Grant | null = null;
   #askedAtMs = -Infinity;
   #requests = 0;
-  /** What the Store reckons with since the last request: more than is held, for a second, where reads came in heaps. */
+  /** What the Store reckons with since the last request: more than is held, for a second, where reads came in bursts. */
   #named: number | null = 0;
   /** What was told with the last request: all it can get, at first. */
   #wants: number | null = null;
