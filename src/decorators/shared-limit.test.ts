@@ -24,7 +24,7 @@ describe("a small limit", () => {
 
       async function fetchAll(budget: ReadBudget): Promise<void> {
         for (;;) {
-          const bytes = budget.stepBytes(2 ** 23, 2 ** 16);
+          const bytes = budget.stepBytes(2 ** 23, 2 ** 18);
           using pending = await budget.request(bytes, never);
           await process.clock.sleep(20);
           reads.push({ atMs: time.monotonicMs(), bytes });

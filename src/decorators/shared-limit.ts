@@ -17,7 +17,7 @@ import { RecentBytes } from "./recent-bytes.ts";
 
 const lateMs = 250;
 /** Leaves room for what a source sends beside the bytes. */
-const mostInSecond = 1.03;
+const mostInSecond = 1.02;
 /** Of a second's worth: what comes faster than the limit by no more than this is no burst. */
 const burstPart = 0.02;
 const secondUs = 1_000_000n;

@@ -37,7 +37,7 @@ const frameBytes = 2 ** 20;
  * The least that a limited read asks for at once. A request costs money and work on the server (s3s-fs reads the whole
  * object for each range), so that a small share is read in larger steps than of a file.
  */
-const pieceBytesMin = 2 ** 16;
+const pieceBytesMin = 2 ** 18;
 
 export class S3Source implements Source {
   readonly location: string;
