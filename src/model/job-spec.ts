@@ -5,6 +5,29 @@ export interface JobWishes extends Omit<JobSpec, "compare" | "traits"> {
   readonly compare: JobSpec["compare"] | null;
 }
 
+/** A copy of which nothing else is asked. */
+export function plainCopy(source: string, target: string, chunkBytes: number): JobWishes {
+  return {
+    kind: "copy",
+    source,
+    target,
+    include: [],
+    exclude: [],
+    filesFrom: null,
+    compare: null,
+    links: "preserve",
+    durability: "fsync",
+    verify: "readback",
+    sourceEvidence: { type: "none" },
+    fileDigest: false,
+    reconcile: false,
+    delete: false,
+    maxDelete: null,
+    chunkBytes,
+    s3: { endpoint: null, region: null, pathStyle: false, profile: null },
+  };
+}
+
 /** With what follows from the rest: how a sync compares, and the traits that decide the way of a row. */
 export function specOf(wishes: JobWishes): JobSpec {
   const { kind, sourceEvidence, reconcile, fileDigest, target } = wishes;

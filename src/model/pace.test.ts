@@ -1,31 +1,13 @@
 import { expect, test } from "vitest";
 import type { Counters, Job, PaceSample } from "./job.ts";
 import { usualTerms } from "./job.ts";
-import { specOf } from "./job-spec.ts";
+import { plainCopy, specOf } from "./job-spec.ts";
 import { estimatedEnd, paceAfter, workOf } from "./pace.ts";
 
 const start = 1_800_000_000_000;
 
 function job(counters: Counters, more: Partial<Job> = {}): Job {
-  const spec = specOf({
-    kind: "copy",
-    source: "file:///a",
-    target: "file:///b",
-    include: [],
-    exclude: [],
-    filesFrom: null,
-    compare: null,
-    links: "preserve",
-    durability: "fsync",
-    verify: "readback",
-    sourceEvidence: { type: "none" },
-    fileDigest: false,
-    reconcile: false,
-    delete: false,
-    maxDelete: null,
-    chunkBytes: 1,
-    s3: { endpoint: null, region: null, pathStyle: false, profile: null },
-  });
+  const spec = specOf(plainCopy("file:///a", "file:///b", 1));
   return {
     id: "j",
     spec,

@@ -9,7 +9,7 @@ import { leadJobs } from "../coordinator/lead-jobs.ts";
 import { throttle } from "../coordinator/throttle.ts";
 import type { ChunkId } from "../model/chunk.ts";
 import type { Job } from "../model/job.ts";
-import { specOf } from "../model/job-spec.ts";
+import { plainCopy, specOf } from "../model/job-spec.ts";
 import type { Task } from "../model/task.ts";
 import type { BudgetStore } from "../ports/budget.ts";
 import type { Hints } from "../ports/hints.ts";
@@ -370,23 +370,5 @@ function instead<P extends object>(port: P, methods: Partial<P>): P {
 }
 
 function jobSpec(chunkBytes: number): Parameters<Store["createJob"]>[0] {
-  return specOf({
-    kind: "copy",
-    source: location,
-    target: "file:///simulated/target",
-    include: [],
-    exclude: [],
-    filesFrom: null,
-    compare: null,
-    links: "preserve",
-    durability: "fsync",
-    verify: "readback",
-    sourceEvidence: { type: "none" },
-    fileDigest: false,
-    reconcile: false,
-    delete: false,
-    maxDelete: null,
-    chunkBytes,
-    s3: { endpoint: null, region: null, pathStyle: false, profile: null },
-  });
+  return specOf(plainCopy(location, "file:///simulated/target", chunkBytes));
 }

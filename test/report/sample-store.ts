@@ -5,6 +5,7 @@ import { blockCount, type Item } from "../../src/model/chunk.ts";
 import type { Entry, EntryKind } from "../../src/model/entry.ts";
 import { encodeItems } from "../../src/model/item-codec.ts";
 import { addCounters, type Counters, type Job, type JobSpec, usualTerms } from "../../src/model/job.ts";
+import { plainCopy, specOf } from "../../src/model/job-spec.ts";
 import { type BytePath, pathFromText } from "../../src/model/path.ts";
 import { type ItemEnding, noReceipts, type Receipts } from "../../src/model/task.ts";
 import type { AttemptRecord, ChunkRecord, ExceptionRecord, VerdictRecord } from "../../src/ports/store.ts";
@@ -14,26 +15,10 @@ export const mebibyte = 1_048_576;
 export const blockBytes = 8 * mebibyte;
 const at = 1_767_225_600_000;
 
-export const sampleSpec: JobSpec = {
-  kind: "copy",
-  source: "file:///mnt/old-share",
-  target: "s3://archive/2026",
-  include: [],
+export const sampleSpec: JobSpec = specOf({
+  ...plainCopy("file:///mnt/old-share", "s3://archive/2026", 64 * mebibyte),
   exclude: ["*.tmp"],
-  filesFrom: null,
-  compare: "content",
-  links: "preserve",
-  durability: "fsync",
-  verify: "readback",
-  sourceEvidence: { type: "none" },
-  fileDigest: false,
-  reconcile: false,
-  delete: false,
-  maxDelete: null,
-  chunkBytes: 64 * mebibyte,
-  s3: { endpoint: null, region: null, pathStyle: false, profile: null },
-  traits: { kind: "copy", prehash: false, reconcile: false, wholeDigest: false, publishFirst: true },
-};
+});
 
 export function sampleEntry(path: string | BytePath, sizeBytes: number, kind: EntryKind = "file"): Entry {
   return {
