@@ -3,10 +3,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../base/assert.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
 import { SharedLimit } from "../decorators/shared-limit.ts";
+import { LeaseTerm } from "../model/lease-term.ts";
 import { Meter } from "../model/meter.ts";
 import { systemClock } from "../platform/clock.ts";
 import { execute } from "./execute.ts";
 import type { FromLane, ThreadData, ToLane } from "./protocol.ts";
+import { termSignal } from "./term-signal.ts";
 import { closePlaces, openPlaces, rolesOf } from "./setup.ts";
 
 const port = must(parentPort, "a lane runs in a worker thread");
@@ -24,14 +26,17 @@ async function serve(): Promise<void> {
       case "run": {
         const controller = new AbortController();
         running = controller;
+        const { task, termBuffer } = message;
+        const signal =
+          termBuffer === null ? controller.signal : termSignal(controller, new LeaseTerm(termBuffer), systemClock);
         const onProgress = (progress: Extract<FromLane, { type: "progress" }>["progress"]): void =>
           send({ type: "progress", progress });
-        void execute(roles, message.task, { onProgress, signal: controller.signal }).then(
+        void execute(roles, task, { onProgress, signal }).then(
           (result) => send({ type: "result", result }),
           (error: unknown) =>
             send({
               type: "error",
-              error: toGodwitError(controller.signal.aborted ? controller.signal.reason : error).toJSON(),
+              error: toGodwitError(signal.aborted ? signal.reason : error).toJSON(),
             }),
         );
         return;

@@ -13,7 +13,7 @@ export interface ThreadData {
 }
 
 export type ToLane =
-  | { readonly type: "run"; readonly task: Task }
+  | { readonly type: "run"; readonly task: Task; readonly termBuffer: SharedArrayBuffer | null }
   | { readonly type: "abort"; readonly reason: ErrorRecord }
   | { readonly type: "close" };
 

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import { GodwitError, toGodwitError } from "../base/errors.ts";
+import type { LeaseTerm } from "../model/lease-term.ts";
 import { Meter } from "../model/meter.ts";
 import type { Progress, Task, TaskResult } from "../model/task.ts";
 import type { Lane } from "../ports/lane.ts";
@@ -57,7 +58,12 @@ export class ThreadLane implements Lane {
     thread.on("exit", () => this.#fail(died(setup.name, null)));
   }
 
-  run(task: Task, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<TaskResult> {
+  run(
+    task: Task,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+    term?: LeaseTerm,
+  ): Promise<TaskResult> {
     assert(this.#pending === null, "a lane runs one task at a time");
     if (this.#dead !== null) return Promise.reject(this.#dead);
     return new Promise<TaskResult>((resolve, reject) => {
@@ -78,7 +84,7 @@ export class ThreadLane implements Lane {
         },
       };
       signal.addEventListener("abort", abort, { once: true });
-      this.#send({ type: "run", task });
+      this.#send({ type: "run", task, termBuffer: term?.buffer ?? null });
       if (signal.aborted) abort();
     });
   }

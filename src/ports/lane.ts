@@ -1,3 +1,4 @@
+import type { LeaseTerm } from "../model/lease-term.ts";
 import type { Meter } from "../model/meter.ts";
 import type { Progress, Task, TaskResult } from "../model/task.ts";
 
@@ -11,7 +12,8 @@ export interface Lane extends AsyncDisposable {
   readonly meter: Meter;
   /**
    * @param onProgress blocks became durable on the target: to be recorded before the task's result is
+   * @param term of the task's lease: past its end nothing more is written. Absent: the lane hears of it by the signal alone
    * @throws GodwitError the task as a whole failed; confirmed progress stays
    */
-  run(task: Task, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<TaskResult>;
+  run(task: Task, onProgress: (progress: Progress) => void, signal: AbortSignal, term?: LeaseTerm): Promise<TaskResult>;
 }

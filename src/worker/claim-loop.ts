@@ -119,7 +119,7 @@ async function runTask(
     recorded.catch(() => undefined);
   };
   options.onTask?.(true);
-  const [outcome] = await Promise.allSettled([lane.run(task, onProgress, held.signal)]);
+  const [outcome] = await Promise.allSettled([lane.run(task, onProgress, held.signal, held.term)]);
   options.onTask?.(false);
   await before?.ended;
   const last = cost();

@@ -1,5 +1,6 @@
 import { GodwitError } from "../base/errors.ts";
 import type { Lease } from "../model/chunk.ts";
+import { LeaseTerm } from "../model/lease-term.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store } from "../ports/store.ts";
 
@@ -10,7 +11,7 @@ const heartbeatMs = 10_000;
 interface Held {
   lease: Lease;
   /** By this worker's own monotonic clock, counted from the moment at which it asked. */
-  untilMs: number;
+  readonly term: LeaseTerm;
   readonly lost: AbortController;
   readonly released: AbortController;
 }
@@ -37,16 +38,18 @@ export class LeaseKeeper {
     lease: Lease,
     askedAtMs: number,
     stop: AbortSignal,
-  ): { readonly signal: AbortSignal; readonly release: () => void } {
+  ): { readonly signal: AbortSignal; readonly term: LeaseTerm; readonly release: () => void } {
     const [lost, released] = [new AbortController(), new AbortController()];
-    const held: Held = { lease, untilMs: askedAtMs + leaseMs, lost, released };
+    const term = new LeaseTerm();
+    term.untilMs = askedAtMs + leaseMs;
+    const held: Held = { lease, term, lost, released };
     this.#held.add(held);
     void this.#watch(held);
     const release = (): void => {
       this.#held.delete(held);
       released.abort();
     };
-    return { signal: AbortSignal.any([stop, lost.signal]), release };
+    return { signal: AbortSignal.any([stop, lost.signal]), term, release };
   }
 
   /** Runs until the signal aborts. */
@@ -65,7 +68,7 @@ export class LeaseKeeper {
   async #watch(held: Held): Promise<void> {
     const { lost, released } = held;
     while (!released.signal.aborted) {
-      const leftMs = held.untilMs - this.#clock.monotonicMs();
+      const leftMs = held.term.untilMs - this.#clock.monotonicMs();
       if (leftMs <= 0) return lost.abort(leaseLost(held.lease, "ran out before it was renewed"));
       // Rejects when the lease is released, which ends the watch.
       await this.#clock.sleep(leftMs, released.signal).catch(() => undefined);
@@ -90,7 +93,7 @@ export class LeaseKeeper {
           continue;
         }
         held.lease = lease;
-        held.untilMs = askedAtMs + leaseMs;
+        held.term.untilMs = askedAtMs + leaseMs;
       }
     } catch {
       // The Store did not answer. The leases still run, each is watched until its end, and the next heartbeat asks again.

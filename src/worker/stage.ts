@@ -93,6 +93,7 @@ export async function remove(role: WorkerRole, { task, items, skip, signal }: As
   let count = 0;
   for (const [index, { entry }] of [...items.entries()].toReversed()) {
     if (skip.has(index)) continue;
+    signal.throwIfAborted();
     try {
       if (await role.target.remove(entry.path, entry.kind === "directory", signal)) count += 1;
     } catch (error) {

@@ -92,7 +92,7 @@ export class Publisher {
     for (const index of order) {
       if (skip.has(index)) continue;
       const item = work.items[index] as Item;
-      if ((index & 0xff) === 0) signal.throwIfAborted();
+      signal.throwIfAborted();
       try {
         const losses = act(item, index);
         if (losses.length > 0) lost.push({ item: index, losses });
