@@ -1,6 +1,5 @@
 /** What is compared, and the bound that each ratio must keep. */
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { openFleet } from "../test/testbed/fleet.ts";
@@ -8,22 +7,13 @@ import { startPostgres } from "../test/testbed/postgres.ts";
 import { startS3Server, type S3Server } from "../test/testbed/servers.ts";
 import { drawBackOff } from "./back-off.ts";
 import { capComparison } from "./cap.ts";
-import { compare, type Comparison, type ComparisonResult, type Side } from "./comparison.ts";
+import type { Comparison, Side } from "./comparison.ts";
+import { postgresCopy, postgresMemory } from "./databases.ts";
 import type { Step } from "./measure.ts";
 import { queueComparison } from "./queue.ts";
-import { bytesBeneath, empty, godwit, godwitIsBuilt, rclone, rcloneProven, removeOld, syncDisks } from "./sides.ts";
+import { all, type Case, chosen, type Places, places, type Setting } from "./setting.ts";
+import { bytesBeneath, empty, godwit, godwitIsBuilt, rclone, rcloneProven, syncDisks, touchMemory } from "./sides.ts";
 import { makeTree, type TreeShape } from "./trees.ts";
-
-export interface Setting {
-  /** Holds sources, targets and state. */
-  readonly scratch: string;
-  readonly pairs: number;
-  /** 1, or less to try the harness on smaller trees; results are only comparable at 1. */
-  readonly scale: number;
-  readonly only: "godwit" | "rclone" | null;
-}
-
-export type Case = (setting: Setting) => Promise<readonly ComparisonResult[]>;
 
 const mib = 1024 * 1024;
 const fewLarge = (name: string, totalMib: number, scale: number): TreeShape => {
@@ -38,28 +28,9 @@ const manySmall = (name: string, count: number, kbMax: number, scale: number): T
   filesPerFolder: 1000,
 });
 
-interface Places {
-  readonly source: string;
-  readonly target: string;
-  readonly state: string;
-}
-
-function places(setting: Setting, source: string): Places {
-  return { source, target: join(setting.scratch, "target"), state: join(setting.scratch, "state") };
-}
-
 /** Reads the source once, so that both sides find it in the page cache. */
 function warm(source: string): void {
   execFileSync("bash", ["-c", 'find "$1" -type f -print0 | xargs -0 cat > /dev/null', "warm", source]);
-}
-
-/**
- * Takes as much memory as a copy will, and gives it back: the next run finds pages that a virtual machine's host has
- * handed out already. Without it a copy of 3 GiB took 6 s or 12 s of CPU, by chance.
- */
-function touchMemory(source: string, file: string): void {
-  execFileSync("bash", ["-c", 'head -c "$1" /dev/zero > "$2"', "touch", String(bytesBeneath(source)), file]);
-  rmSync(file);
 }
 
 function diskSide(name: string, { source, target, state }: Places, steps: readonly Step[]): Side {
@@ -69,17 +40,9 @@ function diskSide(name: string, { source, target, state }: Places, steps: readon
       empty(target, state);
       warm(source);
       execFileSync("sync");
-      touchMemory(source, `${target}.memory`);
+      touchMemory(bytesBeneath(source), `${target}.memory`);
     },
     steps,
-  };
-}
-
-function chosen(setting: Setting, ours: Side, theirs: Side): Pick<Comparison, "ours" | "theirs" | "pairs"> {
-  return {
-    ours: setting.only !== "rclone" && godwitIsBuilt() ? ours : null,
-    theirs: setting.only === "godwit" ? null : theirs,
-    pairs: setting.pairs,
   };
 }
 
@@ -115,15 +78,6 @@ function diskComparisons(
       ),
     },
   ];
-}
-
-async function all(setting: Setting, comparisons: readonly Comparison[]): Promise<readonly ComparisonResult[]> {
-  const results: ComparisonResult[] = [];
-  for (const comparison of comparisons) {
-    results.push(await compare(comparison));
-    removeOld(places(setting, "").target);
-  }
-  return results;
 }
 
 const large: Case = (setting) => {
@@ -220,7 +174,7 @@ function memoryComparison(setting: Setting, name: string, count: number): Compar
     name,
     ratioMax: null,
     // No bound compares this with rclone, whose copy and check of a million files take half an hour.
-    ours: godwitIsBuilt() && setting.only !== "rclone" ? { ...diskSide("godwit", where, [copy]), facts } : null,
+    ours: godwitIsBuilt() && setting.only !== "peer" ? { ...diskSide("godwit", where, [copy]), facts } : null,
     theirs: null,
     pairs: 1,
   };
@@ -284,7 +238,18 @@ function limitComparison(setting: Setting, name: string, source: string): Compar
   return { name: `limit: ${name}`, ours: null, theirs: side, ratioMax: null, pairs: setting.pairs };
 }
 
-export const cases: Readonly<Record<string, Case>> = { large, small, s3, million, fleet, queue, cap, limit };
+export const cases: Readonly<Record<string, Case>> = {
+  large,
+  small,
+  s3,
+  million,
+  postgres: postgresCopy,
+  "postgres-memory": postgresMemory,
+  fleet,
+  queue,
+  cap,
+  limit,
+};
 
 /** They compare nothing: each makes a picture of a documentation page. They run only when they are named. */
 export const studies: Readonly<Record<string, (setting: Setting) => Promise<void>>> = { "back-off": drawBackOff };

@@ -1,12 +1,14 @@
 /** Runs both sides of a comparison in turn (A B, B A, …), so that neither profits from what the other left behind. */
 import { execFileSync } from "node:child_process";
-import { measure, type Measurement, type Step } from "./measure.ts";
+import { inTotal, measure, type Measurement, type Step } from "./measure.ts";
 
 export interface Side {
   readonly name: string;
   /** Empties the target, outside of the timing. */
   readonly prepare: () => Promise<void>;
   readonly steps: readonly Step[];
+  /** Throws when a run did not do its work; outside of the timing. */
+  readonly check?: () => Promise<void>;
   /** Facts about the run, taken right after it: `state bytes per file`. */
   readonly facts?: () => Readonly<Record<string, number>>;
 }
@@ -18,6 +20,8 @@ export interface Comparison {
   /** The bound on ours / theirs of wall time. */
   readonly ratioMax: number | null;
   readonly pairs: number;
+  /** The same runs once more: ours against the first step of theirs alone. */
+  readonly firstStep?: { readonly name: string; readonly side: string; readonly ratioMax: number };
 }
 
 export interface SideResult {
@@ -40,27 +44,38 @@ export interface ComparisonResult {
 
 interface Runs {
   readonly side: Side;
-  readonly measurements: Measurement[];
+  /** Of each run, the steps. */
+  readonly measurements: (readonly Measurement[])[];
   facts: Readonly<Record<string, number>>;
 }
 
-export async function compare(comparison: Comparison): Promise<ComparisonResult> {
+export async function compare(comparison: Comparison): Promise<readonly ComparisonResult[]> {
+  const { name, ratioMax, firstStep } = comparison;
   const ours = asRuns(comparison.ours);
   const theirs = asRuns(comparison.theirs);
-  if (comparison.pairs > 1) for (const runs of [ours, theirs]) if (runs !== null) await warmUp(runs, comparison.name);
+  if (comparison.pairs > 1) for (const runs of [ours, theirs]) if (runs !== null) await warmUp(runs, name);
   for (let pair = 0; pair < comparison.pairs; pair += 1) {
     const order = pair % 2 === 0 ? [ours, theirs] : [theirs, ours];
-    for (const runs of order)
-      if (runs !== null) await runOnce(runs, `${comparison.name} ${pair + 1}/${comparison.pairs}`);
+    for (const runs of order) if (runs !== null) await runOnce(runs, `${name} ${pair + 1}/${comparison.pairs}`);
   }
+  const whole = resultOf({ name, ratioMax }, ours, theirs);
+  if (firstStep === undefined) return [whole];
+  const first = theirs === null ? null : firstStepOf(theirs, firstStep.side);
+  return [resultOf(firstStep, ours, first), whole];
+}
+
+function resultOf(
+  { name, ratioMax }: Pick<ComparisonResult, "name" | "ratioMax">,
+  ours: Runs | null,
+  theirs: Runs | null,
+): ComparisonResult {
   const ratios = ours === null || theirs === null ? [] : ratiosOf(ours, theirs);
-  return {
-    name: comparison.name,
-    ours: summarize(ours),
-    theirs: summarize(theirs),
-    ratio: ratios.length === 0 ? null : median(ratios),
-    ratioMax: comparison.ratioMax,
-  };
+  const ratio = ratios.length === 0 ? null : median(ratios);
+  return { name, ours: summarize(ours), theirs: summarize(theirs), ratio, ratioMax };
+}
+
+function firstStepOf(runs: Runs, name: string): Runs {
+  return { ...runs, side: { ...runs.side, name }, measurements: runs.measurements.map((steps) => steps.slice(0, 1)) };
 }
 
 function asRuns(side: Side | null): Runs | null {
@@ -80,23 +95,24 @@ async function warmUp(runs: Runs, label: string): Promise<void> {
 async function runOnce(runs: Runs, label: string): Promise<void> {
   await runs.side.prepare();
   execFileSync("sync");
-  const measurement = await measure(runs.side.steps);
-  runs.measurements.push(measurement);
+  const steps = await measure(runs.side.steps);
+  runs.measurements.push(steps);
+  await runs.side.check?.();
   runs.facts = runs.side.facts?.() ?? {};
-  const seconds = (measurement.wallMs / 1000).toFixed(2);
-  const megabytes = Math.round(measurement.peakBytes / 1e6);
-  console.error(
-    `${label}: ${runs.side.name}: ${seconds} s, CPU ${(measurement.cpuMs / 1000).toFixed(2)} s, ${megabytes} MB`,
-  );
+  const { cpuMs, peakBytes } = inTotal(steps);
+  const seconds = steps.map(({ wallMs }) => (wallMs / 1000).toFixed(2)).join(" + ");
+  const megabytes = Math.round(peakBytes / 1e6);
+  console.error(`${label}: ${runs.side.name}: ${seconds} s, CPU ${(cpuMs / 1000).toFixed(2)} s, ${megabytes} MB`);
 }
 
 function ratiosOf(ours: Runs, theirs: Runs): readonly number[] {
-  return ours.measurements.map((one, pair) => one.wallMs / (theirs.measurements[pair]?.wallMs ?? Number.NaN));
+  const theirTotals = theirs.measurements.map(inTotal);
+  return ours.measurements.map((steps, pair) => inTotal(steps).wallMs / (theirTotals[pair]?.wallMs ?? Number.NaN));
 }
 
 function summarize(runs: Runs | null): SideResult | null {
   if (runs === null) return null;
-  const { measurements } = runs;
+  const measurements = runs.measurements.map(inTotal);
   return {
     name: runs.side.name,
     wallMs: measurements.map((one) => Math.round(one.wallMs)),

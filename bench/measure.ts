@@ -20,23 +20,22 @@ export interface Measurement {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly peakBytes: number;
-  /** What it printed to stdout; the last MiB. */
-  readonly stdout: string;
 }
 
-/** The steps in order; times add up, the peak is the highest of any step. Throws when one fails. */
-export async function measure(steps: readonly Step[]): Promise<Measurement> {
-  let total: Measurement = { wallMs: 0, cpuMs: 0, peakBytes: 0, stdout: "" };
-  for (const step of steps) {
-    const one = await measureStep(step);
-    total = {
-      wallMs: total.wallMs + one.wallMs,
-      cpuMs: total.cpuMs + one.cpuMs,
-      peakBytes: Math.max(total.peakBytes, one.peakBytes),
-      stdout: total.stdout + one.stdout,
-    };
-  }
-  return total;
+/** The steps in order. Throws when one fails. */
+export async function measure(steps: readonly Step[]): Promise<readonly Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (const step of steps) measurements.push(await measureStep(step));
+  return measurements;
+}
+
+/** Times add up, the peak is the highest of any step. */
+export function inTotal(steps: readonly Measurement[]): Measurement {
+  return {
+    wallMs: steps.reduce((sum, { wallMs }) => sum + wallMs, 0),
+    cpuMs: steps.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+    peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
+  };
 }
 
 /** bash's own `time` sums user and system time over every process that the command waited for. */
@@ -66,9 +65,11 @@ async function measureStep(step: Step): Promise<Measurement> {
   clearInterval(sampler);
   process.off("exit", killGroup);
   if (code !== 0)
-    throw new Error(`${step.command} ${step.args.join(" ")} ended with ${String(code)}:\n${output.stderr}`);
+    throw new Error(
+      `${step.command} ${step.args.join(" ")} ended with ${String(code)}:\n${output.stdout}${output.stderr}`,
+    );
   const [user = 0, system = 0] = output.times.trim().split(" ").map(Number);
-  return { wallMs, cpuMs: (user + system) * 1000, peakBytes: watch.peakBytes, stdout: output.stdout };
+  return { wallMs, cpuMs: (user + system) * 1000, peakBytes: watch.peakBytes };
 }
 
 /** Watches the memory of a process group, at little cost: whoever is in it is looked up once in ten samples. */

@@ -1,14 +1,15 @@
 /**
- * `npm run bench -- [case…] [--dir DIR] [--pairs N] [--scale X] [--only godwit|rclone] [--keep]`: runs the cases, writes
+ * `npm run bench -- [case…] [--dir DIR] [--pairs N] [--scale X] [--only godwit|peer] [--keep]`: runs the cases, writes
  * `bench/results/CASE.json`, and prints the table. Wants a machine that does nothing else meanwhile.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cases, type Setting, studies } from "./cases.ts";
+import { versionLine } from "../test/testbed/tools.ts";
+import { cases, studies } from "./cases.ts";
 import type { ComparisonResult } from "./comparison.ts";
+import type { Setting } from "./setting.ts";
 import { godwitIsBuilt } from "./sides.ts";
 import { asTable } from "./table.ts";
 
@@ -25,7 +26,7 @@ const { values, positionals } = parseArgs({
 
 function readSetting(): Setting {
   const only = values.only ?? null;
-  if (only !== null && only !== "godwit" && only !== "rclone") throw new Error("--only is godwit or rclone");
+  if (only !== null && only !== "godwit" && only !== "peer") throw new Error("--only is godwit or peer");
   return { scratch: values.dir, pairs: Number(values.pairs), scale: Number(values.scale), only };
 }
 
@@ -35,7 +36,9 @@ function machine(): Readonly<Record<string, string | number>> {
     cores: cpus().length,
     memoryGb: Math.round(totalmem() / 1e9),
     node: process.version,
-    rclone: execFileSync("rclone", ["version"], { encoding: "utf8" }).split("\n")[0] ?? "",
+    rclone: versionLine("rclone", ["version"]) ?? "absent",
+    pgcopydb: versionLine("pgcopydb") ?? "absent",
+    postgres: versionLine("psql") ?? "absent",
     date: new Date().toISOString().slice(0, 10),
   };
 }
@@ -51,7 +54,7 @@ function save(name: string, setting: Setting, results: readonly ComparisonResult
 async function main(): Promise<void> {
   const setting = readSetting();
   const names = positionals.length > 0 ? positionals : Object.keys(cases);
-  if (!godwitIsBuilt()) console.error("dist/ is not built: only the other side is run");
+  if (!godwitIsBuilt()) console.error("dist/ is not built: only the peer is run");
   mkdirSync(setting.scratch, { recursive: true });
   const results: ComparisonResult[] = [];
   for (const name of names) {

@@ -5,7 +5,7 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 
 const header = [
-  "| case | Godwit | rclone (or limit) | ratio | bound | Godwit CPU | rclone CPU | Godwit peak | rclone peak | facts |",
+  "| case | Godwit | its peer | ratio | bound | Godwit CPU | peer's CPU | Godwit peak | peer's peak | facts |",
   "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 ];
 

@@ -16,7 +16,7 @@ const pieceBytes = 8 * 1024 * 1024;
 const seed = "godwit bench 1";
 
 /** AES-CTR over zeros: gigabytes per second, and incompressible. */
-class Random {
+export class SeededBytes {
   readonly #cipher;
 
   constructor(name: string) {
@@ -47,7 +47,7 @@ export function makeTree(scratch: string, shape: TreeShape): string {
 }
 
 function writeFiles(root: string, shape: TreeShape): void {
-  const random = new Random(shape.name);
+  const random = new SeededBytes(shape.name);
   let folder = root;
   for (let index = 0; index < shape.files; index += 1) {
     if (index % shape.filesPerFolder === 0 && shape.files > shape.filesPerFolder) {
@@ -58,7 +58,7 @@ function writeFiles(root: string, shape: TreeShape): void {
   }
 }
 
-function writeOne(path: string, random: Random, shape: TreeShape): void {
+function writeOne(path: string, random: SeededBytes, shape: TreeShape): void {
   const bytes = random.between(shape.bytesMin, shape.bytesMax);
   const file = openSync(path, "wx");
   for (let left = bytes; left > 0; left -= pieceBytes) writeSync(file, random.bytes(Math.min(left, pieceBytes)));
@@ -68,7 +68,7 @@ function writeOne(path: string, random: Random, shape: TreeShape): void {
 /** A new folder with files of one size, of which no two are alike; together at least `bytesInAll`. */
 export function makeDistinctFiles(folder: string, fileBytes: number, bytesInAll: number): void {
   mkdirSync(folder);
-  const bytes = new Random(`distinct ${fileBytes}`).bytes(fileBytes);
+  const bytes = new SeededBytes(`distinct ${fileBytes}`).bytes(fileBytes);
   for (let at = 0; at * fileBytes < bytesInAll; at += 1) {
     bytes.writeUInt32LE(at, 0);
     writeFileSync(join(folder, `file-${String(at).padStart(6, "0")}`), bytes);
