@@ -9,7 +9,7 @@ import { type GivenList, identify, refuseOtherList } from "../lane/lists.ts";
 import { parseManifest } from "../lane/manifest.ts";
 import type { JobValues, PlaceValues, SyncValues } from "./job-options.ts";
 import { refuseNested } from "../coordinator/nested.ts";
-import { placeUrl } from "../model/place.ts";
+import { isDatabase, placeUrl } from "../model/place.ts";
 
 export interface JobRequest {
   readonly kind: JobSpec["kind"];
@@ -23,6 +23,7 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
   const source = placeUrl(from);
   const target = placeUrl(to);
   const deleting = "delete" in values && values.delete;
+  refuseForDatabases({ kind, source, target }, values);
   if (kind !== "check") refuseNested({ source, target, deleting });
   const sourceEvidence = parseEvidence(values.sourceEvidence, source);
   return specOf({
@@ -49,6 +50,28 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
       profile: values.s3Profile,
     },
   });
+}
+
+/** What has no meaning for rows, or is not there for them yet: refused with its name. @throws usage */
+function refuseForDatabases(
+  { kind, source, target }: Pick<JobSpec, "kind" | "source" | "target">,
+  values: JobValues | SyncValues,
+): void {
+  if (!isDatabase(source) && !isDatabase(target)) return;
+  if (isDatabase(source) !== isDatabase(target))
+    throw usage("a database is copied to a database alone", "Name a database on both sides.");
+  if (kind !== "copy") throw usage(`databases are not for ${kind}`, "Use godwit copy, to an empty database.");
+  const given: readonly (readonly [option: string, isGiven: boolean])[] = [
+    ["--include", values.include.length > 0],
+    ["--exclude", values.exclude.length > 0],
+    ["--files-from", values.filesFrom !== null],
+    ["--file-digest", values.fileDigest],
+    ["--source-evidence", values.sourceEvidence !== "none"],
+    ["--verify checksum", values.verify === "checksum"],
+    ["--dry-run", values.dryRun],
+  ];
+  for (const [option, isGiven] of given)
+    if (isGiven) throw usage(`${option} says nothing about databases`, `Leave out ${option}.`);
 }
 
 export function openOptions(jobId: string, spec: JobSpec): OpenOptions {
@@ -118,4 +141,8 @@ function readList(path: string): Buffer {
       cause,
     });
   }
+}
+
+function usage(what: string, hint: string): GodwitError {
+  return new GodwitError("usage", { disposition: "fatal", what, hint });
 }

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { dispositions, errorCodes } from "../base/errors.ts";
-import { outcomes } from "../model/entry.ts";
+import { entryKinds, outcomes } from "../model/entry.ts";
 import { jobStatuses } from "../model/job.ts";
 import { simulationShape } from "./simulate/shape.ts";
 
@@ -71,7 +71,7 @@ export const jobsShape = z.strictObject({
 
 const entryName = {
   path: z.string().describe("bytes that are not UTF-8 stand as \\xNN"),
-  kind: z.enum(["file", "directory", "symlink", "hardlink"]),
+  kind: z.enum(entryKinds),
 };
 
 export const dryRunShape = z.strictObject({

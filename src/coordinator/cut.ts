@@ -3,7 +3,7 @@
  * prepared), directories and links travel apart because they are finished after everything else.
  */
 import type { ChunkKind, Item, Standing } from "../model/chunk.ts";
-import type { Entry } from "../model/entry.ts";
+import { type Entry, hasContent } from "../model/entry.ts";
 import { orderKey } from "../model/path.ts";
 import { ItemWriter, packItems } from "../model/item-codec.ts";
 import { type PlannedEnding, SettledWriter } from "../model/settled.ts";
@@ -86,6 +86,7 @@ export class Cutter {
     } else if (entry.kind === "hardlink") {
       this.#pack("links", item, decision);
     } else if (
+      entry.kind === "table" ||
       entry.sizeBytes > this.#limits.chunkBytes ||
       (this.#limits.wholeDigests && item.length > item.blockBytes)
     ) {
@@ -115,7 +116,7 @@ export class Cutter {
   #itemOf(decision: Decision): Item {
     const { entry } = decision;
     const moves = decision.type === "move";
-    const length = entry.kind === "file" ? entry.sizeBytes : 0;
+    const length = hasContent(entry.kind) ? entry.sizeBytes : 0;
     // What is not moved is not cut, and may be larger than the target can hold.
     return {
       entry,

@@ -26,6 +26,8 @@ export function limitReads(source: Source, limit: SharedLimit, clock: Clock): So
     ...(source.partBytes !== undefined && {
       partBytes: (entry, parts, signal) => source.partBytes?.(entry, parts, signal) ?? Promise.resolve(null),
     }),
+    ...(source.cut !== undefined && { cut: source.cut.bind(source) }),
+    ...(source.definition !== undefined && { definition: source.definition.bind(source) }),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
     read: (request, signal) => source.read({ ...request, budget }, signal),
   };

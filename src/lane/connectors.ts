@@ -5,6 +5,7 @@ import type { Connector } from "../ports/connector.ts";
 const loaders: Readonly<Record<string, () => Promise<Connector>>> = {
   "file:": async () => (await import("../connectors/fs/connector.ts")).fsConnector,
   "s3:": async () => (await import("../connectors/s3/connector.ts")).s3Connector,
+  "postgres:": async () => (await import("../connectors/postgres/connector.ts")).postgresConnector,
   "memory:": async () => (await import("../connectors/memory/connector.ts")).memoryConnector,
 };
 
@@ -15,7 +16,7 @@ export async function connectorFor(url: string): Promise<Connector> {
     throw new GodwitError("usage", {
       disposition: "fatal",
       what: `nothing here speaks ${scheme === "" ? url : scheme}`,
-      hint: "Name a path, or a URL that begins with file: or s3:.",
+      hint: "Name a path, or a URL that begins with file:, s3: or postgres:.",
     });
   }
   return load();

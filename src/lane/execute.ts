@@ -32,7 +32,7 @@ export interface Run {
 export async function execute(roles: Roles, task: Task, run: Run): Promise<TaskResult> {
   const items = decodeItems(task.items);
   const { jobId, chunkId, kind, staging } = task;
-  const work = { jobId, chunkId, kind, items, staging };
+  const work = { jobId, chunkId, kind, items, staging, epoch: task.lease.epoch };
   const skip = new Set(task.endings.map((ending) => ending.item));
   const assignment: Assignment = { task, items, work, skip, ...run };
   if (task.stage === "compare") return compare(roles.verifier, assignment);

@@ -70,7 +70,7 @@ export async function rolesOf({ setup, places, clock, meter, limit }: RoleParts)
   const evidence = await evidenceProvider(spec, source);
   const newPair = sha256Pairs();
   return {
-    worker: target === null ? null : { source, target, clock, meter, newPair, evidence },
+    worker: target === null ? null : { source, target, clock, chunkBytes: spec.chunkBytes, meter, newPair, evidence },
     verifier: { target, existing, existingReadFrom, source, meter, newPair },
   };
 }

@@ -64,7 +64,7 @@ test("a pair that is broken off leaves nothing behind for the next item", () => 
   const item = itemOf(bytes.length);
   const hasher = new BlockHasher([item, item], slowPair);
   expect(hasher.take(frame(bytes, [0, 128], true))).toEqual([]);
-  hasher.forget();
+  hasher.end(0);
   const next = { ...frame(bytes, [0, blockBytes]), item: 1 };
   expect(hasher.take(next)).toEqual([{ frame: next, block: 2, digest: hash("sha256", next.bytes, "buffer") }]);
 });
@@ -74,9 +74,9 @@ test("frames that do not belong side by side are refused", () => {
   const hasher = new BlockHasher([itemOf(bytes.length)], slowPair);
   hasher.take(frame(bytes, [0, 128], true));
   expect(() => hasher.take(frame(bytes, [2 * blockBytes, 128]))).toThrow(/neighbouring/);
-  hasher.forget();
+  hasher.end(0);
   hasher.take(frame(bytes, [0, 128], true));
   expect(() => hasher.take(frame(bytes, [blockBytes + 128, 128]))).toThrow(/side by side/);
-  hasher.forget();
+  hasher.end(0);
   expect(() => hasher.take(frame(bytes, [64, 64]))).toThrow(/from its start/);
 });

@@ -1,6 +1,7 @@
 import { createHash, hash, type Hash } from "node:crypto";
 import { assert, must } from "../base/assert.ts";
 import { blockStarts, type Item } from "./chunk.ts";
+import { MultisetDigest } from "./multiset-digest.ts";
 
 /** A frame as sources and targets give it (`ports/source`). */
 export interface BlockFrame {
@@ -29,6 +30,17 @@ export interface Hashed<F> {
   readonly digest: Uint8Array | null;
 }
 
+/** A block that ended with its item. */
+export interface Whole {
+  readonly block: number;
+  readonly digest: Uint8Array;
+}
+
+interface RowDigest {
+  update(bytes: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
+
 interface Place {
   readonly block: number;
   readonly isFirst: boolean;
@@ -45,6 +57,7 @@ export class BlockHasher<F extends BlockFrame> {
   #isPairRunning = false;
   readonly #newPair: NewSha256Pair | null;
   #sideBySide: Sha256Pair | null = null;
+  #rows: RowDigest | null = null;
 
   /** @param newPair  null where no pairs were asked for */
   constructor(items: readonly Item[], newPair: NewSha256Pair | null) {
@@ -55,6 +68,11 @@ export class BlockHasher<F extends BlockFrame> {
 
   /** @returns what is hashed of all frames so far: nothing while a frame waits for its pair, then both */
   take(frame: F): readonly Hashed<F>[] {
+    const rows = this.#rowsOf(frame.item);
+    if (rows !== null) {
+      rows.update(frame.bytes);
+      return [{ frame, block: this.#starts[frame.item] as number, digest: null }];
+    }
     if (this.#first !== null) {
       const first = this.#first;
       this.#first = null;
@@ -68,8 +86,24 @@ export class BlockHasher<F extends BlockFrame> {
     return [{ frame, block: place.block, digest: this.#single(frame, place) }];
   }
 
-  /** The item has ended: what came of a block that is not whole is forgotten. */
-  forget(): void {
+  /**
+   * The item has ended: what came of a block that is not whole is forgotten. Where only its end says how long it is
+   * (rows of a table), its one block is whole now, and its digest is returned.
+   */
+  end(item: number): Whole | null {
+    const rows = this.#rowsOf(item);
+    this.#forget();
+    return rows === null ? null : { block: this.#starts[item] as number, digest: rows.digest() };
+  }
+
+  #rowsOf(index: number): RowDigest | null {
+    const { entry, rows } = must(this.#items[index], "a frame is of an item");
+    if (entry.kind !== "table") return null;
+    return (this.#rows ??= rows?.isOrdered === false ? new MultisetDigest() : createHash("sha256"));
+  }
+
+  #forget(): void {
+    this.#rows = null;
     this.#running = null;
     this.#first = null;
     this.#isPairRunning = false;

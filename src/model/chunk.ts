@@ -1,4 +1,4 @@
-import type { Entry } from "./entry.ts";
+import { type Entry, hasContent } from "./entry.ts";
 
 export type ChunkId = number;
 export type JobId = string;
@@ -78,7 +78,7 @@ export interface Item {
   readonly entry: Entry;
   /** First byte of the slice in the entry; 0 in packs. */
   readonly offset: number;
-  /** Bytes of the slice; 0 for everything but files. */
+  /** Bytes of the slice; 0 where there is no content. Of a table it is nominal: its part of the table's size. */
   readonly length: number;
   /** Bytes of a block; the last block of an entry may be shorter. */
   readonly blockBytes: number;
@@ -89,13 +89,23 @@ export interface Item {
    * Absent where that is not known, or the target has no use for it.
    */
   readonly standing?: Standing | undefined;
+  /** A range of a table: which rows. Its bytes are one block, however many they are. Absent for everything else. */
+  readonly rows?: RowRange | undefined;
 }
 
 export type Standing = string | null;
 
+/** Rows of a table, as its source cut them. */
+export interface RowRange {
+  /** In the words of the connectors: a worker and a verifier on another machine find the same rows by it. */
+  readonly slice: string;
+  /** They come in the same order on both sides. Else a frame is a row, and the digest is one of a multiset. */
+  readonly isOrdered: boolean;
+}
+
 /** Where the blocks of an item stand in its chunk. An empty file has one block of no bytes; a non-file has none. */
 export function blockCount(item: Item): number {
-  if (item.entry.kind !== "file") return 0;
+  if (!hasContent(item.entry.kind)) return 0;
   return Math.max(1, Math.ceil(item.length / item.blockBytes));
 }
 
@@ -123,6 +133,8 @@ export interface Work {
   readonly items: readonly Item[];
   /** What `prepare` returned for the entry of a range or head (an upload id, a name); null for packs. */
   readonly staging: string | null;
+  /** The fencing token of the lease under which it is done; absent where it is done under none. */
+  readonly epoch?: number;
 }
 
 /** What decides the way of a row through the stages; fixed for a job. */

@@ -1,7 +1,7 @@
 import type { ChunkKind, Item, Place, Stage } from "./chunk.ts";
 import type { ChunkEvidence } from "./entry.ts";
 import type { Counters } from "./job.ts";
-import type { BadBlock, ItemEnding, ItemLoss, NewChunk, Progress } from "./task.ts";
+import type { BadBlock, ItemEnding, ItemLoss, NewChunk, Progress, SizedRows } from "./task.ts";
 
 /** A failing entry or chunk is tried this often in all. */
 export const attemptsMax = 3;
@@ -22,8 +22,8 @@ export interface ChunkView {
 
 /** What happens to the ranges of a head. */
 export type RangesEffect =
-  /** Cut the head's item at whole blocks and add them; the head waits for all. */
-  | { readonly type: "create" }
+  /** Cut the head's item at whole blocks, or as given, and add them; the head waits for all. */
+  | { readonly type: "create"; readonly rows: readonly SizedRows[] | null }
   /**
    * A new staging place exists. Damaged ranges (at `transfer`, waiting) become pending. The others: verified again
    * before publishing, or, where publishing comes first, wait at `verify`; those that had been verified give that

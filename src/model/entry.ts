@@ -1,7 +1,16 @@
 import type { BytePath } from "./path.ts";
 
-/** What a source lists. Devices, sockets and pipes are never entries: a source lists them as problems. */
-export type EntryKind = "file" | "directory" | "symlink" | "hardlink";
+/**
+ * What a source lists. Devices, sockets and pipes are never entries: a source lists them as problems. A `table` is rows of
+ * a database: its size is nominal, the room that it takes there.
+ */
+export const entryKinds = ["file", "directory", "symlink", "hardlink", "table"] as const;
+export type EntryKind = (typeof entryKinds)[number];
+
+/** It has content, which is moved and proven; the others are what their name and attributes say. */
+export function hasContent(kind: EntryKind): boolean {
+  return kind === "file" || kind === "table";
+}
 
 /** What the source said that an entry is when it was planned. Every later read checks it. */
 export type Version = StatVersion | ObjectVersion;
@@ -34,7 +43,7 @@ export interface Attributes {
 export interface Entry {
   readonly path: BytePath;
   readonly kind: EntryKind;
-  /** 0 for everything but a file. A hard link is listed with its file's size, and planned with 0 where it stays a link. */
+  /** 0 for what has no content. A hard link is listed with its file's size, and planned with 0 where it stays a link. */
   readonly sizeBytes: number;
   readonly version: Version;
   readonly attributes: Attributes | null;

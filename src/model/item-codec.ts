@@ -1,7 +1,8 @@
 /**
  * The items of a chunk as stored and as handed to lanes: bytes per file, not a row per file. Values of one field stand
  * together; a path tells only what differs from the one before; numbers are told by whichever step leaves fewest bits.
- * A million small files are some 250 such lists. The first byte is the format.
+ * A million small files are some 250 such lists. The first byte is the format: tables, which are few and never stand
+ * among files, are kept as JSON.
  */
 import { assert } from "../base/assert.ts";
 import type { Item, Standing } from "./chunk.ts";
@@ -10,6 +11,7 @@ import type { Entry, EntryKind, Version } from "./entry.ts";
 import type { BytePath } from "./path.ts";
 
 const format = 1;
+const formatOfTables = 2;
 /** The order is stored: append only, up to four. */
 const kinds: readonly EntryKind[] = ["file", "directory", "symlink", "hardlink"];
 const flags = { object: 4, attributes: 8, sparse: 16, compare: 32, link: 64, standing: 128 } as const;
@@ -131,6 +133,7 @@ export class ItemWriter {
 function flagsOf(item: Item): number {
   const { entry } = item;
   let byte = kinds.indexOf(entry.kind);
+  assert(byte >= 0, "tables have lists of their own");
   if (entry.version.kind === "object") byte += flags.object;
   if (entry.attributes !== null) byte += flags.attributes;
   if (entry.sparse) byte += flags.sparse;
@@ -141,13 +144,30 @@ function flagsOf(item: Item): number {
 }
 
 export function packItems(items: Iterable<Item>): PackedItems {
+  const list = [...items];
+  if (list.some(({ entry }) => entry.kind === "table")) return packTables(list);
   const writer = new ItemWriter();
-  for (const item of items) writer.add(item);
+  for (const item of list) writer.add(item);
   return writer.finish();
 }
 
 export function unpackItems({ encoded }: PackedItems): Item[] {
   return decodeItems(encoded);
+}
+
+function packTables(items: readonly Item[]): PackedItems {
+  const json = Buffer.from(JSON.stringify(items), "utf8");
+  const bytes = items.reduce((sum, { length }) => sum + length, 0);
+  return { encoded: Buffer.concat([Uint8Array.of(formatOfTables), json]), count: items.length, bytes };
+}
+
+/** Its own words: whatever is not JSON is damaged. */
+function decodeTables(bytes: Uint8Array): Item[] {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8")) as Item[];
+  } catch {
+    throw damaged("tables");
+  }
 }
 
 export function encodeItems(items: readonly Item[]): Uint8Array {
@@ -156,6 +176,7 @@ export function encodeItems(items: readonly Item[]): Uint8Array {
 
 /** @throws state_unusable when the bytes are damaged or of a later format */
 export function decodeItems(bytes: Uint8Array): Item[] {
+  if (bytes[0] === formatOfTables) return decodeTables(bytes.subarray(1));
   const reader = new ColumnReader(bytes, format);
   const count = reader.count(1);
   const marks = reader.raw(count);

@@ -1,4 +1,5 @@
 import type { JobSpec } from "./job.ts";
+import { isDatabase } from "./place.ts";
 
 /** What somebody asks for, with the places as canonical URLs. What is null takes what is usual for its kind of job. */
 export interface JobWishes extends Omit<JobSpec, "compare" | "traits"> {
@@ -41,7 +42,7 @@ export function specOf(wishes: JobWishes): JobSpec {
       prehash: sourceEvidence.type === "prehash",
       reconcile,
       wholeDigest: fileDigest || reads,
-      publishFirst: target.startsWith("s3:"),
+      publishFirst: target.startsWith("s3:") || isDatabase(target),
     },
   };
 }

@@ -8,8 +8,14 @@ export function placeUrl(typed: string): string {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(typed)?.[1]?.toLowerCase();
   if (scheme === undefined && !/^(file|s3):/i.test(typed)) return trimmed(pathToFileURL(resolve(typed)).href);
   if (scheme === "s3") return bucketUrl(typed);
+  if (scheme === "postgres" || scheme === "postgresql") return databaseUrl(typed);
   if (/^file:\//i.test(typed)) return fileUrl(typed);
   throw usage(`${typed} is no place`, "Name a path, or a URL that begins with file: or s3:.");
+}
+
+/** Its entries are tables. */
+export function isDatabase(url: string): boolean {
+  return url.startsWith("postgres:");
 }
 
 /** As people read it: a local path without its scheme. */
@@ -40,6 +46,25 @@ function bucketUrl(typed: string): string {
   if (parsed === null) throw usage(`${typed} names no bucket`, "Write s3://BUCKET or s3://BUCKET/PREFIX.");
   const [, bucket, prefix] = parsed as unknown as [string, string, string];
   return `s3://${bucket}/${prefix.endsWith("/") ? prefix.slice(0, -1) : prefix}`;
+}
+
+/** A password would be seen by whoever lists processes or jobs. */
+function databaseUrl(typed: string): string {
+  const parsed = URL.parse(typed);
+  const form = "Write postgres://USER@HOST:PORT/DATABASE.";
+  if (parsed === null || parsed.pathname.length < 2) throw usage(`${visibleUrl(typed)} names no database`, form);
+  if (parsed.password !== "" || parsed.searchParams.has("password"))
+    throw usage(
+      `the URL of the database ${parsed.pathname.slice(1)} holds a password`,
+      "Leave it out, and put it into ~/.pgpass (or PGPASSFILE), where each database has its own line, or into PGPASSWORD.",
+    );
+  const { username, host, pathname, search } = parsed;
+  return `postgres://${username === "" ? "" : `${username}@`}${host}${pathname}${search}`;
+}
+
+/** Without what may be a password. */
+function visibleUrl(typed: string): string {
+  return typed.replace(/:[^:@/]*@/, "@");
 }
 
 function trimmed(href: string): string {

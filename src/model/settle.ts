@@ -5,7 +5,7 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import { blockStarts, ended, type Item, type Place, type Stage } from "./chunk.ts";
 import { noEffects, attemptsMax, type ChunkView, type Effects } from "./effects.ts";
-import { isProven } from "./entry.ts";
+import { hasContent, isProven } from "./entry.ts";
 import { packItems } from "./item-codec.ts";
 import { addCounters, type Counters } from "./job.ts";
 import { outcomeCounters, OutcomeSums } from "./outcome-sums.ts";
@@ -181,7 +181,7 @@ function growth(items: readonly Item[], endings: readonly ItemEnding[]): number 
 function nextTry(row: ChunkView, ending: ItemEnding): Item {
   const item = row.items()[ending.item] as Item;
   const entry = ending.now ?? item.entry;
-  const length = entry.kind === "file" ? entry.sizeBytes : 0;
+  const length = hasContent(entry.kind) ? entry.sizeBytes : 0;
   return { ...item, entry, length, blockBytes: ending.nowBlockBytes ?? item.blockBytes, standing: undefined };
 }
 

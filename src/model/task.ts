@@ -1,5 +1,5 @@
 import type { ErrorRecord } from "../base/errors.ts";
-import type { ChunkId, ChunkKind, JobId, Lease, Stage } from "./chunk.ts";
+import type { ChunkId, ChunkKind, JobId, Lease, RowRange, Stage } from "./chunk.ts";
 import { type ChunkEvidence, type Entry, type Evidence, isProven, type Outcome, type ReadFrom } from "./entry.ts";
 import type { PackedItems } from "./item-codec.ts";
 import type { Counters } from "./job.ts";
@@ -94,9 +94,14 @@ export interface BadBlock {
   readonly target: string | null;
 }
 
+/** A range of a table, and how many of the table's nominal bytes go with it. */
+export interface SizedRows extends RowRange {
+  readonly bytes: number;
+}
+
 export type TaskResult =
-  /** The staging place of a head. */
-  | { readonly type: "prepared"; readonly staging: string | null }
+  /** The staging place of a head, and of a table how its rows are cut. */
+  | { readonly type: "prepared"; readonly staging: string | null; readonly rowRanges?: readonly SizedRows[] }
   /** A head whose target already holds the same content; digests of its blocks in order. */
   | {
       readonly type: "same";

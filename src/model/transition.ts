@@ -31,7 +31,9 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
   switch (result.type) {
     case "prepared": {
       const others: Place = { stage: "verify", state: traits.publishFirst ? "waiting" : "pending" };
-      const ranges: RangesEffect = hasRanges ? { type: "repair", others } : { type: "create" };
+      const ranges: RangesEffect = hasRanges
+        ? { type: "repair", others }
+        : { type: "create", rows: result.rowRanges ?? null };
       return { ...noEffects, place: next, attempt, staging: result.staging, ranges };
     }
     case "same": {

@@ -2,6 +2,7 @@ import type { ErrorRecord } from "../base/errors.ts";
 import type { Work } from "../model/chunk.ts";
 import type { Entry, Outcome } from "../model/entry.ts";
 import type { BytePath } from "../model/path.ts";
+import type { SizedRows } from "../model/task.ts";
 
 /** Where a listing continues: after the entry (or problem) with this order key. */
 export type Cursor = string;
@@ -82,7 +83,14 @@ export interface EndFrame {
 }
 export type ItemEnd =
   /** All bytes were given, and the version was the pinned one from the first to the last of them. */
-  | { readonly outcome: "read"; readonly observed: Observed }
+  | {
+      readonly outcome: "read";
+      readonly observed: Observed;
+      /** Of a table: how many rows were given. */
+      readonly rows?: number;
+      /** What the read could not keep of what was promised. Absent: nothing. */
+      readonly losses?: readonly Loss[];
+    }
   /** The version is another one: what was given of this item must not be used. `now` is null when it is gone again. */
   | { readonly outcome: "changed"; readonly error: ErrorRecord; readonly now: Entry | null }
   | { readonly outcome: "vanished" | "failed"; readonly error: ErrorRecord };
@@ -122,6 +130,19 @@ export interface ReadBudget {
   stepBytes(mostBytes: number, leastBytes?: number): number;
 }
 
+/**
+ * What a database is beside its rows, as statements of its own engine.
+ * - `before` makes types, functions, tables, views
+ * - `tables` by path: what is made of a table once its rows are in place (keys, indexes)
+ * - `after` closes it: foreign keys, triggers, policies, positions of sequences
+ */
+export interface Definition {
+  readonly engine: "postgres";
+  readonly before: string;
+  readonly tables: ReadonlyMap<BytePath, string>;
+  readonly after: string;
+}
+
 /** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */
 export interface Source extends AsyncDisposable {
   /** As shown to people; never with credentials. */
@@ -137,6 +158,10 @@ export interface Source extends AsyncDisposable {
   read(request: ReadRequest, signal: AbortSignal): AsyncIterable<Frame>;
   /** @returns null when the entry is gone. */
   observe(entry: Entry, signal: AbortSignal): Promise<Observed | null>;
+  /** Tables: cuts one into ranges of rows, which together are all of it. */
+  cut?(entry: Entry, chunkBytes: number, signal: AbortSignal): Promise<readonly SizedRows[]>;
+  /** A database: all that it is beside its rows. */
+  definition?(signal: AbortSignal): Promise<Definition>;
   /**
    * Bytes of each of the parts over which the store's checksum of an entry is made, in order.
    * @returns null where the store does not tell
@@ -154,4 +179,6 @@ export type Loss =
   | "metadata"
   | "hardlink"
   | "directory_attributes"
-  | "sparse";
+  | "sparse"
+  /** Rows of a database that were read at another moment than the others. */
+  | "snapshot";

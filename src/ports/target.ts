@@ -1,12 +1,25 @@
 import type { ErrorRecord } from "../base/errors.ts";
+import type { Whole } from "../model/block-hasher.ts";
 import type { Standing, Work } from "../model/chunk.ts";
 import type { Entry, ReadFrom } from "../model/entry.ts";
 import type { BytePath } from "../model/path.ts";
 import type { ItemLoss, RangeReceipts, Receipts } from "../model/task.ts";
-import type { BytesFrame, EndFrame, ExtendedAttributes, Frame, Loss, ObjectMetadata, Observed } from "./source.ts";
+import type {
+  BytesFrame,
+  Definition,
+  EndFrame,
+  ExtendedAttributes,
+  Frame,
+  Loss,
+  ObjectMetadata,
+  Observed,
+} from "./source.ts";
 
 /** A frame of the source; the last frame of each block carries the block's SHA-256 (computed while it was read). */
-export type DigestedFrame = (BytesFrame & { readonly block: number; readonly digest: Uint8Array | null }) | EndFrame;
+export type DigestedFrame =
+  | (BytesFrame & { readonly block: number; readonly digest: Uint8Array | null })
+  /** Rows of a table: their one block and its digest come with their end. */
+  | (EndFrame & Partial<Whole>);
 
 /** Block `block` of the chunk is durable on the target. Called in order of blocks, without gaps. */
 export interface BlockReceipt {
@@ -56,6 +69,14 @@ export interface PublishRequest {
   readonly standing?: Standing | undefined;
 }
 
+/** What the source knows of an entry beside its bytes. */
+export interface Known {
+  /** What an object store as the source keeps with the entry. */
+  readonly metadata?: ObjectMetadata | undefined;
+  /** A table: what stands around the rows. Asked for by whoever makes the first table. */
+  readonly definition?: (() => Promise<Definition>) | undefined;
+}
+
 /**
  * Where chunks land. Writes are idempotent by (job, chunk, version): staging names include the pinned version, so that
  * a worker whose lease has passed to another writes the same bytes under the same name, or is refused.
@@ -76,10 +97,9 @@ export interface Target extends AsyncDisposable {
   /**
    * Makes the staging place of a large entry. Idempotent: the same entry gives the same place, or a fresh one that
    * replaces the old. With `repair`, a damaged published entry becomes the base of the new place.
-   * @param metadata what an object store as the source keeps with the entry
    * @returns an opaque word that later calls are given as `work.staging`
    */
-  prepare(work: Work, repair: boolean, signal: AbortSignal, metadata?: ObjectMetadata): Promise<string | null>;
+  prepare(work: Work, repair: boolean, signal: AbortSignal, known?: Known): Promise<string | null>;
   /**
    * Stores the frames of one chunk and confirms each block once it is durable, in order. Directories and symlinks of
    * the work are made too. Parent directories come into being as needed.

@@ -57,7 +57,8 @@ export class LargeEntries {
     if (count === Math.ceil(row.length / blockBytes)) {
       const digest = hash("sha256", digests.subarray(0, count * digestBytes));
       large.ranges.push({ offset_bytes: row.offset, length_bytes: row.length, digest });
-      if (entry.sizeBytes <= blockBytes) large.sha256 ??= Buffer.from(digests.subarray(0, digestBytes)).toString("hex");
+      if (row.length === entry.sizeBytes && entry.sizeBytes <= blockBytes)
+        large.sha256 ??= Buffer.from(digests.subarray(0, digestBytes)).toString("hex");
     }
     if (!this.#verdicts.isMatched(row.chunkId)) large.unprovenChunks += 1;
     const evidence = evidenceOf(row.evidence, 0);

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { stages } from "../model/chunk.ts";
-import { evidences, outcomes } from "../model/entry.ts";
+import { entryKinds, evidences, outcomes } from "../model/entry.ts";
 import { jobStatuses } from "../model/job.ts";
 
 export const reportFormat = 1;
@@ -15,7 +15,7 @@ const base64 = z.base64();
 const instant = z.iso.datetime({ precision: 3 });
 const keyId = z.string().regex(/^[0-9a-f]{16}$/);
 const stage = z.enum(stages);
-const entryKind = z.enum(["file", "directory", "symlink", "hardlink"]);
+const entryKind = z.enum(entryKinds);
 /** `pending` stands only in reports of jobs that have not reached the entry (yet, or ever). */
 export const reportOutcomes = [...outcomes, "pending"] as const;
 const outcome = z.enum(reportOutcomes);

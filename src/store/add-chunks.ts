@@ -1,7 +1,16 @@
 import { must } from "../base/assert.ts";
-import { chunkBytesOf, type ChunkId, type ChunkKind, firstPlace, phaseOf, type Place } from "../model/chunk.ts";
+import {
+  chunkBytesOf,
+  type ChunkId,
+  type ChunkKind,
+  firstPlace,
+  type Item,
+  phaseOf,
+  type Place,
+  type RowRange,
+} from "../model/chunk.ts";
 import { unpackItems } from "../model/item-codec.ts";
-import type { NewChunk } from "../model/task.ts";
+import type { NewChunk, SizedRows } from "../model/task.ts";
 import type { Loaded } from "./load.ts";
 import { recordEndings, recordLosses } from "./proof.ts";
 import type { ChunkRow } from "./schema.ts";
@@ -38,6 +47,7 @@ function fresh(unit: Unit, kind: ChunkKind, place: Place): FreshRow {
     bytes: 0,
     slice_offset: 0,
     slice_length: 0,
+    slice_rows: null,
     staging: null,
     evidence: "none",
     sha256: null,
@@ -72,10 +82,8 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= make());
 }
 
-/** Cuts a head's entry at whole blocks. @returns how many ranges there are */
-export async function addRanges(unit: Unit, head: Loaded): Promise<number> {
-  const item = must(head.view.items()[0], "a head has one item");
-  const size = chunkBytesOf(item.blockBytes, unit.chunkBytes);
+/** @param rows how a table is cut; null: a head's entry is cut at whole blocks @returns how many ranges there are */
+export async function addRanges(unit: Unit, head: Loaded, rows: readonly SizedRows[] | null): Promise<number> {
   const place = firstPlace("range", unit.traits);
   const base = { ...fresh(unit, "range", place), parent_id: head.row.id };
   const ids: ChunkId[] = [];
@@ -83,18 +91,36 @@ export async function addRanges(unit: Unit, head: Loaded): Promise<number> {
     const made = await unit.tx.insertInto("chunks").values(some).returning("id").execute();
     for (const { id } of made) ids.push(id);
   };
-  let rows: FreshRow[] = [];
+  let pending: FreshRow[] = [];
   let count = 0;
-  for (let offset = 0; offset === 0 || offset < item.length; offset += size) {
-    const length = Math.min(size, item.length - offset);
+  for (const slice of slicesOf(unit, must(head.view.items()[0], "a head has one item"), rows)) {
     const queued_at = base.queued_at + count * rangeApartMs;
-    rows.push({ ...base, queued_at, bytes: length, slice_offset: offset, slice_length: length });
+    pending.push({ ...base, queued_at, ...slice });
     count += 1;
-    if (rows.length < insertRows) continue;
-    await add(rows);
-    rows = [];
+    if (pending.length < insertRows) continue;
+    await add(pending);
+    pending = [];
   }
-  if (rows.length > 0) await add(rows);
+  if (pending.length > 0) await add(pending);
   unit.added("range", place, ids);
   return count;
+}
+
+type SliceColumns = Pick<ChunkRow, "bytes" | "slice_offset" | "slice_length" | "slice_rows">;
+
+function* slicesOf(unit: Unit, item: Item, rows: readonly SizedRows[] | null): Generator<SliceColumns> {
+  if (rows !== null) {
+    let offset = 0;
+    for (const { bytes, slice, isOrdered } of rows) {
+      const slice_rows = JSON.stringify({ slice, isOrdered } satisfies RowRange);
+      yield { bytes, slice_offset: offset, slice_length: bytes, slice_rows };
+      offset += bytes;
+    }
+    return;
+  }
+  const size = chunkBytesOf(item.blockBytes, unit.chunkBytes);
+  for (let offset = 0; offset === 0 || offset < item.length; offset += size) {
+    const length = Math.min(size, item.length - offset);
+    yield { bytes: length, slice_offset: offset, slice_length: length, slice_rows: null };
+  }
 }

@@ -1,7 +1,7 @@
 /** Loads rows for the model: items are fetched with the row, but decoded only where a transition asks for them. */
 import { must } from "../base/assert.ts";
 import { GodwitError } from "../base/errors.ts";
-import type { ChunkId, Item, Lease } from "../model/chunk.ts";
+import type { ChunkId, Item, Lease, RowRange } from "../model/chunk.ts";
 import type { ChunkView } from "../model/effects.ts";
 import { decodeEndings } from "../model/ending-codec.ts";
 import { decodeItems, encodeItems } from "../model/item-codec.ts";
@@ -56,10 +56,13 @@ function withView(rows: Rows, row: ChunkRow): Loaded {
 }
 
 /** A range keeps no items of its own: its head's one item, cut. */
-function sliceOf(headItems: readonly Item[], row: Pick<ChunkRow, "slice_offset" | "slice_length">): readonly Item[] {
-  return headItems.map((item) => ({ ...item, offset: row.slice_offset, length: row.slice_length }));
+function sliceOf(headItems: readonly Item[], row: SliceRow): readonly Item[] {
+  const { slice_offset: offset, slice_length: length, slice_rows: cut } = row;
+  const rows = cut === null ? undefined : (JSON.parse(cut) as RowRange);
+  return headItems.map((item) => ({ ...item, offset, length, ...(rows !== undefined && { rows }) }));
 }
+type SliceRow = Pick<ChunkRow, "slice_offset" | "slice_length" | "slice_rows">;
 
-export function encodeSlice(headItems: Uint8Array, row: Pick<ChunkRow, "slice_offset" | "slice_length">): Uint8Array {
+export function encodeSlice(headItems: Uint8Array, row: SliceRow): Uint8Array {
   return encodeItems(sliceOf(decodeItems(headItems), row));
 }

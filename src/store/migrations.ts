@@ -17,6 +17,7 @@ const migrations: readonly Migration[] = [
   nameSigners,
   tellChunks,
   tellPace,
+  cutTables,
 ];
 
 /**
@@ -209,4 +210,9 @@ async function tellChunks(tx: Tx): Promise<void> {
 async function tellPace(tx: Tx): Promise<void> {
   await sql`alter table progress add column confirmed_bytes bigint not null default 0`.execute(tx);
   await sql`alter table jobs add column pace text not null default '[]'`.execute(tx);
+}
+
+/** Ranges of a table are known by their rows. */
+async function cutTables(tx: Tx): Promise<void> {
+  await sql`alter table chunks add column slice_rows text`.execute(tx);
 }

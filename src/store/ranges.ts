@@ -17,7 +17,7 @@ type RangeRow = LeasedRow & Pick<ChunkRow, "state" | "bytes">;
 export async function applyRanges(unit: Unit, head: Loaded, effect: RangesEffect): Promise<number> {
   switch (effect.type) {
     case "create":
-      return addRanges(unit, head);
+      return addRanges(unit, head, effect.rows);
     case "repair":
       return repair(unit, head.row, effect.others);
     case "move":

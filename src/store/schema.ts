@@ -56,6 +56,8 @@ export interface ChunksTable {
   bytes: number;
   slice_offset: number;
   slice_length: number;
+  /** A range of a table: its `RowRange`. */
+  slice_rows: string | null;
   staging: string | null;
   /** Of the items, the weakest; where they differ, each one's is in `blobs`. */
   evidence: Evidence;

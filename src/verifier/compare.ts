@@ -120,13 +120,14 @@ async function digestsOf(
     const item = work.items[frame.item] as Item;
     const start = starts[frame.item] as number;
     if ("end" in frame) {
-      hasher.forget();
+      const whole = hasher.end(frame.item);
       if (frame.end.outcome !== "read") {
         broken.set(frame.item, frame.end);
         continue;
       }
       observed.set(frame.item, frame.end.observed);
-      if (item.entry.kind === "file" && item.length === 0) {
+      if (whole !== null) digests.set(whole.digest, whole.block * 32);
+      else if (item.entry.kind === "file" && item.length === 0) {
         digests.set(createHash("sha256").digest(), start * 32);
       }
       continue;

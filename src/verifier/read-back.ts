@@ -68,9 +68,14 @@ class BlockCheck {
     const item = this.#items[index] as Item;
     const compared = this.#compared;
     this.#compared = 0;
-    this.#hasher.forget();
+    const whole = this.#hasher.end(index);
     if (end.outcome !== "read") {
       this.endings.push(missing(index, item, end.error.what));
+      return;
+    }
+    if (whole !== null) {
+      this.compare(index, whole.block, whole.digest);
+      this.#compared = 0;
       return;
     }
     if (item.entry.kind !== "file") {

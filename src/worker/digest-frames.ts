@@ -56,7 +56,7 @@ export async function* digestFrames(
   for await (const frame of frames) {
     const item = work.items[frame.item] as Item;
     if ("end" in frame) {
-      hasher.forget();
+      const whole = hasher.end(frame.item);
       if (frame.item === rejected) continue;
       let { end } = frame;
       if (end.outcome === "read" && item.entry.kind === "file" && item.length === 0) {
@@ -69,7 +69,8 @@ export async function* digestFrames(
         else end = { outcome: "failed", error: objection };
       }
       onEnd(frame.item, end);
-      yield { item: frame.item, end };
+      if (end.outcome === "read" && whole !== null) digests.set(whole.digest, whole.block * digestBytes);
+      yield { item: frame.item, end, ...whole };
       continue;
     }
     meter.add("sourceBytesRead", frame.bytes.length);

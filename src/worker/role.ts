@@ -1,7 +1,7 @@
 import type { ErrorRecord } from "../base/errors.ts";
 import type { NewSha256Pair } from "../model/block-hasher.ts";
 import type { Item } from "../model/chunk.ts";
-import type { Evidence, Outcome } from "../model/entry.ts";
+import { type Evidence, hasContent, type Outcome } from "../model/entry.ts";
 import type { Meter } from "../model/meter.ts";
 import type { ItemEnding } from "../model/task.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -13,6 +13,8 @@ export interface WorkerRole {
   readonly source: Source;
   readonly target: Target;
   readonly clock: Clock;
+  /** What a range is to have. */
+  readonly chunkBytes: number;
   readonly meter: Meter;
   /** Null where this machine hashes streams one by one. */
   readonly newPair: NewSha256Pair | null;
@@ -44,7 +46,7 @@ export function recut(target: Pick<Target, "accepts" | "blockBytes">, ending: It
   if (now === null) return ending;
   const accepted = target.accepts(now);
   if (!accepted.ok) return refusal(ending.item, accepted.error);
-  return { ...ending, nowBlockBytes: target.blockBytes(now.kind === "file" ? now.sizeBytes : 0) };
+  return { ...ending, nowBlockBytes: target.blockBytes(hasContent(now.kind) ? now.sizeBytes : 0) };
 }
 
 const neverHeld = new Set<string>([

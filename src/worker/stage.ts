@@ -1,5 +1,6 @@
 /** The worker's other tasks: staging places, publishing, directories, removals, and the digest of whole entries. */
 import { createHash } from "node:crypto";
+import { must } from "../base/assert.ts";
 import { type ErrorRecord, GodwitError } from "../base/errors.ts";
 import type { Item, Standing } from "../model/chunk.ts";
 import { sameVersion } from "../model/entry.ts";
@@ -21,8 +22,12 @@ export async function prepare(role: WorkerRole, { task, items, work, signal }: A
   const entry = { ...item.entry, attributes: seen?.entry.attributes ?? item.entry.attributes };
   // A staging place was known before: this is a repair of what was found damaged.
   const repair = task.staging !== null;
-  const staging = await role.target.prepare({ ...work, items: [{ ...item, entry }] }, repair, signal, seen?.metadata);
-  return { type: "prepared", staging };
+  const { source, target } = role;
+  const known = { metadata: seen?.metadata, definition: source.definition?.bind(source, signal) };
+  const staging = await target.prepare({ ...work, items: [{ ...item, entry }] }, repair, signal, known);
+  if (entry.kind !== "table") return { type: "prepared", staging };
+  const cut = must(source.cut?.(entry, role.chunkBytes, signal), "a source of tables cuts them");
+  return { type: "prepared", staging, rowRanges: await cut };
 }
 
 /**

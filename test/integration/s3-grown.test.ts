@@ -49,7 +49,15 @@ async function newPlace(s3: S3Suite): Promise<Place> {
   if (entry === undefined) throw new Error("the file is not listed");
   const blockBytes = target.blockBytes(entry.sizeBytes);
   return {
-    role: { source, target, clock: systemClock, meter: new Meter(), evidence: null, newPair: null },
+    role: {
+      source,
+      target,
+      clock: systemClock,
+      chunkBytes: 64 * MiB,
+      meter: new Meter(),
+      evidence: null,
+      newPair: null,
+    },
     item: { entry, offset: 0, length: entry.sizeBytes, blockBytes, compare: false, standing: null },
     proxy,
     grow,

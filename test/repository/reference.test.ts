@@ -15,9 +15,10 @@ test("every option that a message or a page names is one that the program has", 
     "--version",
     ...optionsIn(readFileSync(join(repositoryRoot, "docs/reference/cli.md"), "utf8")),
   ]);
-  // The style of the report has custom properties, which look alike.
+  // The style of the report has custom properties, which look alike; the definition of a database is told by pg_dump.
+  const others = new Set(["src/report/html-style.ts", "src/connectors/postgres/definition.ts"]);
   const files = globSync(["src/**/*.ts", "docs/**/*.md", "README.md"], { cwd: repositoryRoot }).filter(
-    (file) => !file.endsWith(".test.ts") && file !== "src/report/html-style.ts",
+    (file) => !file.endsWith(".test.ts") && !others.has(file),
   );
   const named = files.flatMap((file) =>
     optionsIn(readFileSync(join(repositoryRoot, file), "utf8")).map((option) => `${file}: ${option}`),

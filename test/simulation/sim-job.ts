@@ -71,7 +71,15 @@ class SimLane implements Lane {
       [Symbol.asyncDispose]: () => plain[Symbol.asyncDispose](),
     };
     this.#roles = {
-      worker: { source, target, clock: gate.process.clock, meter, evidence: null, newPair: null },
+      worker: {
+        source,
+        target,
+        clock: gate.process.clock,
+        chunkBytes: job.scenario.spec.chunkBytes,
+        meter,
+        evidence: null,
+        newPair: null,
+      },
       verifier: { target, existing, existingReadFrom: "cache", source, meter, newPair: null },
     };
   }

@@ -33,6 +33,12 @@ export function accepts(root: Root, entry: Entry, limits: S3Limits): Acceptance 
       // The bucket itself has no key to keep attributes under.
       if (path === "" && root.prefix === "") losses.push("directory_attributes");
       break;
+    case "table":
+      return refuse(
+        "kind_unsupported",
+        `${named} is a table`,
+        "A bucket holds objects: name a database as the target.",
+      );
     case "file":
       if (sizeBytes > objectBytesMax(limits)) return { ok: false, error: tooLarge(named, limits).toJSON() };
       if (entry.sparse) losses.push("sparse");

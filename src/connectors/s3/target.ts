@@ -10,10 +10,10 @@ import type { Standing, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import type { BytePath } from "../../model/path.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
-import type { ObjectMetadata } from "../../ports/source.ts";
 import type {
   Acceptance,
   DigestedFrame,
+  Known,
   PublishRequest,
   ReadBackRequest,
   StoredFrame,
@@ -62,12 +62,12 @@ export class S3Target implements Target {
     return accepts(this.#root, entry, this.#limits);
   }
 
-  async prepare(work: Work, repair: boolean, signal: AbortSignal, metadata?: ObjectMetadata): Promise<string | null> {
+  async prepare(work: Work, repair: boolean, signal: AbortSignal, known?: Known): Promise<string | null> {
     const { entry } = must(work.items[0], "a head has one item");
     const key = this.#root.key(entry.path);
     if (work.staging !== null && (await this.#isThere(key, work.staging, repair, signal))) return work.staging;
     const { uploadId } = await this.#client.createMultipartUpload(
-      { key, ...sentWith(entry.attributes, entry.kind, metadata) },
+      { key, ...sentWith(entry.attributes, entry.kind, known?.metadata) },
       signal,
     );
     return stagingWord(uploadId, repair);

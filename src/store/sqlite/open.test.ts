@@ -59,6 +59,7 @@ describe("opening the embedded store", () => {
        create index chunks_open on chunks (job_id, phase) where stage <> 'done';
        create unique index attempts_lease on attempts (chunk_id, epoch);
        alter table progress drop column confirmed_bytes; alter table jobs drop column pace;
+       alter table chunks drop column slice_rows;
        alter table jobs drop column limits; alter table jobs drop column terms;
        alter table jobs drop column priority; drop table workers; update godwit_schema set version = 1`,
     );

@@ -1,0 +1,23 @@
+/** PostgreSQL databases, `postgres://user@host:port/database`. */
+import type { Connector } from "../../ports/connector.ts";
+import { diagnose } from "./diagnose.ts";
+import { placeOf } from "./place.ts";
+import { PostgresSource } from "./source.ts";
+import { PostgresTarget } from "./target.ts";
+
+export const postgresConnector: Connector = {
+  scheme: "postgres:",
+  openSource: async (url, options) => {
+    const source = new PostgresSource(placeOf(url), options);
+    await source.open();
+    return source;
+  },
+  openTarget: async (url, options) => {
+    const target = new PostgresTarget(placeOf(url), options);
+    await target.open();
+    return target;
+  },
+  diagnose,
+  // What a job leaves on a target is a table of its own there, which goes with its end.
+  sweep: async function* () {},
+};

@@ -1,0 +1,107 @@
+/** One session with a server, opened when it is first needed, and anew after it broke. */
+import pg from "pg";
+import type { DatabasePlace } from "./place.ts";
+import { translate } from "./errors.ts";
+
+/**
+ * What a value looks like as text must not depend on the server, and nothing may be filtered without a word: with
+ * `row_security` off, a table that would be is refused.
+ */
+const settings = `set client_encoding = 'UTF8'; set search_path = ''; set datestyle = 'ISO, YMD';
+  set intervalstyle = 'postgres'; set timezone = 'UTC'; set extra_float_digits = 3; set bytea_output = 'hex';
+  set lc_monetary = 'C'; set xmloption = 'content'; set row_security = off; set statement_timeout = 0;
+  set lock_timeout = 0; set idle_in_transaction_session_timeout = 0`;
+
+const connectTimeoutMs = 10_000;
+/** Numbers of the catalog are counts and bytes: all below 2^53. */
+const int8 = 20;
+
+export class Session implements AsyncDisposable {
+  readonly #place: DatabasePlace;
+  #client: pg.Client | null = null;
+
+  constructor(place: DatabasePlace) {
+    this.#place = place;
+  }
+
+  get where(): string {
+    return this.#place.location;
+  }
+
+  /** @throws credentials_rejected, source_missing, store_unreachable … */
+  async client(): Promise<pg.Client> {
+    if (this.#client !== null) return this.#client;
+    const client = new pg.Client({
+      connectionString: this.#place.url,
+      connectionTimeoutMillis: connectTimeoutMs,
+      keepAlive: true,
+      application_name: "godwit",
+      types: { getTypeParser: (oid: number) => (oid === int8 ? Number : String) },
+    });
+    // Whoever uses it hears of it too; a session that breaks while it is idle is opened anew.
+    client.on("error", () => this.#forget(client));
+    client.on("end", () => this.#forget(client));
+    try {
+      await client.connect();
+      await client.query(settings);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw translate(error, this.where);
+    }
+    this.#client = client;
+    return client;
+  }
+
+  /**
+   * Runs it in one transaction, which is taken back when it throws. An abort ends the session, and what it does there.
+   * @param begin what follows `begin`
+   */
+  async transaction<T>(begin: string, signal: AbortSignal, work: (client: pg.Client) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    const client = await this.client();
+    const onAbort = (): void => void this.terminate(client);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await client.query(`begin ${begin}`);
+      const answer = await work(client);
+      await client.query("commit");
+      return answer;
+    } catch (error) {
+      if (this.#client === client) await client.query("rollback").catch(() => this.#forget(client));
+      signal.throwIfAborted();
+      throw translate(error, this.where);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** @throws what the server says, in our words */
+  async rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<readonly R[]> {
+    const client = await this.client();
+    try {
+      return (await client.query<R>(text, [...values])).rows;
+    } catch (error) {
+      throw translate(error, this.where);
+    }
+  }
+
+  /** Ends what a session does on its server, which would not notice a closed socket before the end of its statement. */
+  async terminate(client: pg.Client): Promise<void> {
+    const { processID: pid } = client as unknown as { readonly processID: number };
+    this.#forget(client);
+    await using other = new Session(this.#place);
+    // One that is gone already cannot be ended; the socket is closed either way.
+    await other.rows("select pg_terminate_backend($1)", [pid]).catch(() => undefined);
+    await client.end().catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    await client?.end().catch(() => undefined);
+  }
+
+  #forget(client: pg.Client): void {
+    if (this.#client === client) this.#client = null;
+  }
+}

@@ -1,0 +1,123 @@
+/** Ranges of a table's rows: how they are cut, told, and asked for. */
+import type { RowRange } from "../../model/chunk.ts";
+import type { SizedRows } from "../../model/task.ts";
+import { type KeyColumn, namesOf, type Table } from "./catalog.ts";
+import { literal, qualified, quoted } from "./names.ts";
+import type pg from "pg";
+
+/** What both sides must know to find the same rows in the same form. Stored in the queue as JSON. */
+export interface Slice {
+  readonly format: "binary" | "text";
+  /** Null: the rows have no order, and are all of the table. */
+  readonly key: readonly KeyColumn[] | null;
+  /** The first key of the range, and the first one after it; null: no bound. */
+  readonly from: readonly string[] | null;
+  readonly to: readonly string[] | null;
+}
+
+export function sliceOf({ slice }: RowRange): Slice {
+  return JSON.parse(slice) as Slice;
+}
+
+/** Keys are taken from so many rows for each range: enough to place a border within a few per cent. */
+const samplesPerRange = 100;
+/** Of a smaller table, all of its pages are looked at. */
+const sampledBytesMin = 16 * 2 ** 20;
+
+/**
+ * Cuts by keys of rows that are really there, so that a skewed key gives ranges of equal size.
+ * @param client in a transaction that sees the rows to be read
+ */
+export async function cut(client: pg.Client, table: Table, chunkBytes: number): Promise<readonly SizedRows[]> {
+  const { columns, key, bytes } = table;
+  const isPortable = columns.every((column) => column.isGenerated || column.isPortable);
+  // Of text each message is one row; binary rows begin with a header and end with a trailer.
+  const format = isPortable && key !== null ? "binary" : "text";
+  const wanted = key === null ? 1 : Math.round(bytes / chunkBytes);
+  const borders = wanted <= 1 || key === null ? [] : await bordersOf(client, table, key, wanted);
+  const all: readonly (readonly string[] | null)[] = [null, ...borders, null];
+  const nominal = Math.max(1, bytes);
+  const upTo = (range: number): number => Math.floor((nominal * range) / (all.length - 1));
+  return all.slice(1).map((to, at): SizedRows => {
+    const slice: Slice = { format, key, from: all[at] ?? null, to };
+    return { slice: JSON.stringify(slice), isOrdered: key !== null, bytes: upTo(at + 1) - upTo(at) };
+  });
+}
+
+async function bordersOf(
+  client: pg.Client,
+  table: Table,
+  key: readonly KeyColumn[],
+  wanted: number,
+): Promise<readonly (readonly string[])[]> {
+  const rows = await sampleOf(client, table, { key, wanted });
+  const borders: (readonly string[])[] = [];
+  let before = "";
+  for (let at = 1; at < wanted; at += 1) {
+    const border = rows[Math.floor((rows.length * at) / wanted)];
+    if (border === undefined) break;
+    const text = JSON.stringify(border);
+    // The first row of all needs no border before it, and one that stands twice is one.
+    if (text !== before && border !== rows[0]) borders.push(border);
+    before = text;
+  }
+  return borders;
+}
+
+/** Keys as text, in their order. */
+async function sampleOf(
+  client: pg.Client,
+  table: Table,
+  { key, wanted }: { readonly key: readonly KeyColumn[]; readonly wanted: number },
+): Promise<readonly (readonly string[])[]> {
+  const texts = key.map(({ name }) => `${quoted(name)}::text`).join(", ");
+  const pages = table.bytes / 8_192;
+  const percent =
+    table.bytes <= sampledBytesMin ? 100 : Math.min(100, Math.max(0.01, (wanted * samplesPerRange * 100) / pages));
+  const text = `select pg_catalog.array_to_json(array[${texts}])::text as key from only ${qualified(table)}
+    tablesample system (${percent}) repeatable (1) order by ${orderOf(key)}`;
+  const { rows } = await client.query<{ key: string }>(text);
+  return rows.map((row) => JSON.parse(row.key) as string[]);
+}
+
+function termOf({ name, isCollated }: KeyColumn): string {
+  return isCollated ? `${quoted(name)} collate pg_catalog."C"` : quoted(name);
+}
+
+function orderOf(key: readonly KeyColumn[]): string {
+  return key.map(termOf).join(", ");
+}
+
+function boundOf(key: readonly KeyColumn[], operator: ">=" | "<", values: readonly string[]): string {
+  const texts = key.map(({ type, isCollated }, at) => {
+    const value = `${literal(values[at] ?? "")}::${type}`;
+    return isCollated ? `${value} collate pg_catalog."C"` : value;
+  });
+  return `(${orderOf(key)}) ${operator} (${texts.join(", ")})`;
+}
+
+function conditionOf({ key, from, to }: Slice): string {
+  if (key === null) return "";
+  const bounds = [
+    ...(from === null ? [] : [boundOf(key, ">=", from)]),
+    ...(to === null ? [] : [boundOf(key, "<", to)]),
+  ];
+  return bounds.length === 0 ? "" : ` where ${bounds.join(" and ")}`;
+}
+
+/** The rows of a range in their order. */
+export function readStatement(table: Table, slice: Slice): string {
+  const columns = namesOf(table.columns).map(quoted).join(", ");
+  const order = slice.key === null ? "" : ` order by ${orderOf(slice.key)}`;
+  const rows = `select ${columns} from only ${qualified(table)}${conditionOf(slice)}${order}`;
+  return `copy (${rows}) to stdout (format ${slice.format})`;
+}
+
+export function writeStatement(table: Table, { format }: Slice): string {
+  const columns = namesOf(table.columns).map(quoted).join(", ");
+  return `copy ${qualified(table)}${columns === "" ? "" : ` (${columns})`} from stdin (format ${format})`;
+}
+
+export function deleteStatement(table: Table, slice: Slice): string {
+  return `delete from only ${qualified(table)}${conditionOf(slice)}`;
+}

@@ -1,0 +1,232 @@
+/** A PostgreSQL database as a source: its tables, read as COPY frames under one exported snapshot. */
+import { must } from "../../base/assert.ts";
+import { GodwitError } from "../../base/errors.ts";
+import type { Item } from "../../model/chunk.ts";
+import type { Entry } from "../../model/entry.ts";
+import { type BytePath, displayPath, orderKey } from "../../model/path.ts";
+import type { SizedRows } from "../../model/task.ts";
+import type { OpenOptions } from "../../ports/connector.ts";
+import type {
+  Cursor,
+  Definition,
+  Frame,
+  ItemEnd,
+  Observed,
+  PlanPage,
+  ReadRequest,
+  Source,
+} from "../../ports/source.ts";
+import { schemas, type Table, table, tables } from "./catalog.ts";
+import { definitionOf } from "./definition.ts";
+import { sqlStateOf } from "./errors.ts";
+import { schemaPath, tableOf, tablePath } from "./names.ts";
+import type { DatabasePlace } from "./place.ts";
+import { rowsOf } from "./rows.ts";
+import { Session } from "./session.ts";
+import { cut, readStatement, sliceOf } from "./slices.ts";
+
+const entriesPerPage = 1_000;
+const reading = "isolation level repeatable read read only";
+
+/** What a server says of a snapshot whose session has ended, by its version and the moment. */
+const snapshotGone: ReadonlySet<string> = new Set(["22023", "42704", "55000"]);
+
+export class PostgresSource implements Source {
+  readonly location: string;
+  readonly keepsDirectories = true;
+  readonly #place: DatabasePlace;
+  readonly #options: OpenOptions;
+  readonly #session: Session;
+  /** Holds the snapshot that it has exported, for as long as this source is open. */
+  readonly #holder: Session;
+  #snapshot: Promise<string> | null = null;
+
+  constructor(place: DatabasePlace, options: OpenOptions) {
+    this.location = place.location;
+    this.#place = place;
+    this.#options = options;
+    this.#session = new Session(place);
+    this.#holder = new Session(place);
+  }
+
+  /** @throws what logging in throws */
+  async open(): Promise<void> {
+    await this.#session.client();
+  }
+
+  async *plan(after: Cursor | null, signal: AbortSignal): AsyncGenerator<PlanPage> {
+    // What stands on a target already is met where its schema is made, in one transaction.
+    if (this.#options.mayBeAbsent === true) return;
+    const snapshot = await (this.#snapshot ??= this.#export());
+    const listed: Entry[] = [
+      ...(await schemas(this.#session)).map((name) => entryOf(schemaPath(name), "directory")),
+      ...(await tables(this.#session)).map((found) => tableEntry(found, snapshot)),
+    ];
+    const keyed = listed.map((entry) => ({ key: orderKey(entry.path, entry.kind === "directory"), entry }));
+    const rest = keyed.filter(({ key }) => after === null || key > after).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    for (let from = 0; from < rest.length; from += entriesPerPage) {
+      signal.throwIfAborted();
+      const page = rest.slice(from, from + entriesPerPage);
+      const cursor = must(page.at(-1), "a page has entries").key;
+      yield { entries: page.map(({ entry }) => entry), problems: [], cursor };
+    }
+  }
+
+  async observe(entry: Entry, signal: AbortSignal): Promise<Observed | null> {
+    signal.throwIfAborted();
+    if (entry.kind !== "table") return { entry, xattrs: null, checksum: null };
+    const found = await table(this.#session, tableOf(entry.path));
+    if (found === null) return null;
+    return { entry: asPinned(entry, found), xattrs: null, checksum: null };
+  }
+
+  async *read({ work, skip, budget }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
+    for (const [index, item] of work.items.entries()) {
+      if (skip.has(index)) continue;
+      if (item.entry.kind === "table") yield* this.#readRows(index, item, { budget, signal });
+      else
+        yield { item: index, end: { outcome: "read", observed: { entry: item.entry, xattrs: null, checksum: null } } };
+    }
+  }
+
+  async cut(entry: Entry, chunkBytes: number, signal: AbortSignal): Promise<readonly SizedRows[]> {
+    const found = await table(this.#session, tableOf(entry.path));
+    if (found === null) throw gone(entry.path);
+    const { value } = await this.#underSnapshot(entry, signal, (client) =>
+      cut(client, { ...found, bytes: entry.sizeBytes }, chunkBytes),
+    );
+    return value;
+  }
+
+  definition(signal: AbortSignal): Promise<Definition> {
+    return definitionOf(this.#place, this.#session, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+    await this.#holder[Symbol.asyncDispose]();
+  }
+
+  async #export(): Promise<string> {
+    await this.#holder.rows(`begin ${reading}`);
+    const [row] = await this.#holder.rows<{ id: string }>("select pg_catalog.pg_export_snapshot() as id");
+    return must(row, "one row").id;
+  }
+
+  async *#readRows(
+    index: number,
+    { entry, rows: range }: Item,
+    { budget, signal }: { readonly budget: ReadRequest["budget"]; readonly signal: AbortSignal },
+  ): AsyncGenerator<Frame> {
+    const found = await table(this.#session, tableOf(entry.path));
+    if (found === null) return yield { item: index, end: { outcome: "vanished", error: gone(entry.path).toJSON() } };
+    const slice = sliceOf(must(range, "a range of a table has its rows"));
+    const client = await this.#session.client();
+    const isHeld = await this.#begin(entry);
+    let offset = 0;
+    const pieces = rowsOf({
+      client,
+      statement: readStatement(found, slice),
+      eachRow: slice.key === null,
+      budget,
+      signal,
+    });
+    try {
+      for (;;) {
+        const { value, done } = await pieces.next();
+        if (done === true) {
+          await this.#session.rows("commit");
+          return yield { item: index, end: await this.#endOf(entry, value.rows, isHeld) };
+        }
+        yield { item: index, offset, bytes: value };
+        offset += value.length;
+      }
+    } catch (error) {
+      await this.#session.rows("rollback").catch(() => undefined);
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      await pieces.return({ rows: 0 });
+    }
+  }
+
+  /**
+   * A table whose shape or file has changed since it was planned was perhaps seen empty by an older snapshot: what was
+   * read of it is not to be used. Looked at after the read, since the catalog is not read under the snapshot.
+   */
+  async #endOf(entry: Entry, rows: number, isHeld: boolean): Promise<ItemEnd> {
+    const found = await table(this.#session, tableOf(entry.path));
+    if (found === null) return { outcome: "vanished", error: gone(entry.path).toJSON() };
+    const now = asPinned(entry, found);
+    if (entry.version.kind === "object" && entry.version.etag !== found.fingerprint)
+      return { outcome: "changed", error: changed(entry.path).toJSON(), now };
+    const observed: Observed = { entry, xattrs: null, checksum: null };
+    return { outcome: "read", observed, rows, ...(!isHeld && { losses: ["snapshot"] }) };
+  }
+
+  /** @returns whether it sees the rows as of the snapshot under which the entry was planned */
+  async #begin({ version }: Entry): Promise<boolean> {
+    const id = version.kind === "object" ? version.versionId : null;
+    await this.#session.rows(`begin ${reading}`);
+    if (id === null) return false;
+    try {
+      await this.#session.rows(`set transaction snapshot '${id.replaceAll("'", "")}'`);
+      return true;
+    } catch (error) {
+      // It died with its session: of what is left, each chunk is read as of its own moment.
+      if (!(error instanceof GodwitError) || !snapshotGone.has(sqlStateOf(error.cause) ?? "")) throw error;
+      await this.#session.rows("rollback");
+      await this.#session.rows(`begin ${reading}`);
+      return false;
+    }
+  }
+
+  async #underSnapshot<T>(
+    entry: Entry,
+    signal: AbortSignal,
+    work: (client: Awaited<ReturnType<Session["client"]>>) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly isHeld: boolean }> {
+    signal.throwIfAborted();
+    const isHeld = await this.#begin(entry);
+    try {
+      const value = await work(await this.#session.client());
+      await this.#session.rows("commit");
+      return { value, isHeld };
+    } catch (error) {
+      await this.#session.rows("rollback").catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+function entryOf(path: BytePath, kind: Entry["kind"]): Entry {
+  const version = { kind: "object", etag: "", versionId: null, modifiedMs: 0 } as const;
+  return { path, kind, sizeBytes: 0, version, attributes: null, link: null, sparse: false };
+}
+
+function tableEntry(found: Table, snapshot: string): Entry {
+  const version = { kind: "object", etag: found.fingerprint, versionId: snapshot, modifiedMs: 0 } as const;
+  return { ...entryOf(tablePath(found), "table"), sizeBytes: Math.max(1, found.bytes), version };
+}
+
+/** Its size is nominal, and that of the plan: a table in use grows while it is copied. */
+function asPinned(entry: Entry, { fingerprint }: Table): Entry {
+  const { version } = entry;
+  return version.kind === "object" ? { ...entry, version: { ...version, etag: fingerprint } } : entry;
+}
+
+function gone(path: BytePath): GodwitError {
+  return new GodwitError("source_vanished", {
+    disposition: "rejected",
+    what: `table ${displayPath(path)} is not there any more`,
+    hint: "It was dropped or renamed while the job ran. What was copied of it is not to be used.",
+  });
+}
+
+function changed(path: BytePath): GodwitError {
+  return new GodwitError("source_changed", {
+    disposition: "retry",
+    what: `table ${displayPath(path)} was changed while it was read`,
+    hint: "Its columns, its key or its file are others now. It is copied again, up to 3 times in all.",
+  });
+}
