@@ -8,6 +8,7 @@ import { join } from "node:path";
 import {
   executables,
   isInstalled,
+  mariadbPrograms,
   motoRequirements,
   motoStamp,
   postgresPrograms,
@@ -65,7 +66,7 @@ function installMoto(): void {
   writeFileSync(motoStamp, motoRequirements.join("\n"));
 }
 
-function installPackage(name: "rclone" | "postgresql"): void {
+function installPackage(name: "rclone" | "postgresql" | "mariadb-server"): void {
   const command = `apt-get install -y ${name}`;
   if (process.getuid?.() !== 0 || versionLine("apt-get") === null) {
     throw new Missing(`${name} is absent. On Debian: ${command}`);
@@ -95,15 +96,21 @@ function unpackPrometheus(): void {
 const installers = {
   rclone: () => installPackage("rclone"),
   postgresql: () => installPackage("postgresql"),
+  mariadb: () => installPackage("mariadb-server"),
   promtool: unpackPrometheus,
   moto: installMoto,
   s3s: installS3s,
 } as const satisfies Partial<Record<ToolName, () => void>>;
 type Installed = keyof typeof installers;
 
+function placeOf(tool: Installed): string | undefined {
+  if (tool === "postgresql") return postgresPrograms() ?? undefined;
+  return tool === "mariadb" ? mariadbPrograms()?.server : executables[tool];
+}
+
 function ensure(tool: Installed): string | null {
   if (isInstalled(tool)) {
-    console.log(`${tool}: there (${tool === "postgresql" ? postgresPrograms() : executables[tool]})`);
+    console.log(`${tool}: there (${placeOf(tool)})`);
     return null;
   }
   console.log(`${tool}: installing`);
@@ -117,7 +124,7 @@ function ensure(tool: Installed): string | null {
 }
 
 mkdirSync(testbedRoot, { recursive: true });
-const problems = (["rclone", "postgresql", "promtool", "moto", "s3s"] as const)
+const problems = (["rclone", "postgresql", "mariadb", "promtool", "moto", "s3s"] as const)
   .map(ensure)
   .filter((problem) => problem !== null);
 for (const problem of problems) console.error(`testbed: ${problem}`);

@@ -3,7 +3,9 @@
  * command that installs it, or fails when GODWIT_REQUIRE_SERVERS=1.
  */
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { type PostgresServer, startPostgres } from "./postgres.ts";
+import type { DatabaseServer } from "./database-server.ts";
+import { startMariadb } from "./mariadb.ts";
+import { startPostgres } from "./postgres.ts";
 import { startS3Proxy, type S3Proxy } from "./s3-proxy.ts";
 import { s3ServerNames, startS3Server, type S3Server, type S3ServerName } from "./servers.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -46,37 +48,50 @@ export function describeWithTools(title: string, tools: readonly ToolName[], cas
   });
 }
 
-/** What a suite on PostgreSQL is given. */
-export interface PostgresSuite {
+/** What a suite on a database server is given. */
+export interface DatabaseSuite {
   /** Only inside a test or a hook. */
-  server(): PostgresServer;
+  server(): DatabaseServer;
   /** The URL of a new empty database. */
   database(): Promise<string>;
 }
 
+export type PostgresSuite = DatabaseSuite;
+
 /** A suite with a PostgreSQL server of its own. */
 export function describeOnPostgres(title: string, cases: (postgres: PostgresSuite) => void): void {
-  describeWithTools(`${title} [postgresql]`, ["postgresql"], () => {
-    let server: PostgresServer | null = null;
-    let databases = 0;
-    const get = (): PostgresServer => {
-      if (server === null) throw new Error("the server runs only inside tests and hooks");
-      return server;
-    };
-    beforeAll(async () => {
-      server = await startPostgres({ dir: tempDir("postgres") });
-    });
-    afterAll(async () => {
-      await server?.stop();
-    });
-    cases({
-      server: get,
-      database: () => {
-        databases += 1;
-        return get().database(`test_${databases}`);
-      },
-    });
+  describeWithTools(`${title} [postgresql]`, ["postgresql"], () =>
+    cases(provideDatabases(() => startPostgres({ dir: tempDir("postgres") }))),
+  );
+}
+
+/** A suite with a MariaDB server of its own. */
+export function describeOnMariadb(title: string, cases: (mariadb: DatabaseSuite) => void): void {
+  describeWithTools(`${title} [mariadb]`, ["mariadb"], () =>
+    cases(provideDatabases(() => startMariadb({ dir: tempDir("mariadb") }))),
+  );
+}
+
+function provideDatabases(start: () => Promise<DatabaseServer>): DatabaseSuite {
+  let server: DatabaseServer | null = null;
+  let databases = 0;
+  const get = (): DatabaseServer => {
+    if (server === null) throw new Error("the server runs only inside tests and hooks");
+    return server;
+  };
+  beforeAll(async () => {
+    server = await start();
   });
+  afterAll(async () => {
+    await server?.stop();
+  });
+  return {
+    server: get,
+    database: () => {
+      databases += 1;
+      return get().database(`test_${databases}`);
+    },
+  };
 }
 
 function provideServer(name: S3ServerName): S3Suite {

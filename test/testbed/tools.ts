@@ -39,8 +39,9 @@ const installCommands = {
   moto: "npm run testbed",
   rclone: "apt-get install -y rclone",
   promtool: "npm run testbed",
-  // Debian's package also makes the user that runs servers for root.
+  // Debian's packages of databases also make the users that run servers for root.
   postgresql: "apt-get install -y postgresql",
+  mariadb: "apt-get install -y mariadb-server",
   fincore: "apt-get install -y util-linux-extra",
   acl: "apt-get install -y acl",
   attr: "apt-get install -y attr",
@@ -69,6 +70,8 @@ export function isInstalled(tool: ToolName): boolean {
       return existsSync(executables.promtool) && versionLine(executables.promtool) !== null;
     case "postgresql":
       return postgresPrograms() !== null;
+    case "mariadb":
+      return mariadbPrograms() !== null;
     case "fincore":
       return versionLine("fincore") !== null;
     case "acl":
@@ -84,6 +87,18 @@ export function postgresPrograms(): string | null {
   const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
   const folders = versions.map((version) => join(root, version, "bin"));
   return folders.find((bin) => existsSync(join(bin, "initdb"))) ?? null;
+}
+
+export interface MariadbPrograms {
+  readonly server: string;
+  /** Makes the data directory. */
+  readonly install: string;
+}
+
+/** Debian keeps the server out of the path of those who are not root. Null when it is not there. */
+export function mariadbPrograms(): MariadbPrograms | null {
+  const programs = { server: "/usr/sbin/mariadbd", install: "/usr/bin/mariadb-install-db" };
+  return Object.values(programs).every((path) => existsSync(path)) ? programs : null;
 }
 
 /** What a test says when its tool is not there. */
