@@ -1,7 +1,7 @@
 import { createHash, hash, type Hash } from "node:crypto";
 import { assert, must } from "../base/assert.ts";
 import { blockStarts, type Item } from "./chunk.ts";
-import { MultisetDigest } from "./multiset-digest.ts";
+import { RowDigest } from "./row-digest.ts";
 
 /** A frame as sources and targets give it (`ports/source`). */
 export interface BlockFrame {
@@ -36,9 +36,16 @@ export interface Whole {
   readonly digest: Uint8Array;
 }
 
-interface RowDigest {
+/** Of the rows of one range, in their order or without one. */
+interface RowsHash {
   update(bytes: Uint8Array): unknown;
   digest(): Uint8Array;
+}
+
+/** Each frame is one row. */
+function unorderedRows(): RowsHash {
+  const rows = new RowDigest();
+  return { update: (row) => rows.add(row), digest: () => rows.digest() };
 }
 
 interface Place {
@@ -57,7 +64,7 @@ export class BlockHasher<F extends BlockFrame> {
   #isPairRunning = false;
   readonly #newPair: NewSha256Pair | null;
   #sideBySide: Sha256Pair | null = null;
-  #rows: RowDigest | null = null;
+  #rows: RowsHash | null = null;
 
   /** @param newPair  null where no pairs were asked for */
   constructor(items: readonly Item[], newPair: NewSha256Pair | null) {
@@ -96,10 +103,10 @@ export class BlockHasher<F extends BlockFrame> {
     return rows === null ? null : { block: this.#starts[item] as number, digest: rows.digest() };
   }
 
-  #rowsOf(index: number): RowDigest | null {
+  #rowsOf(index: number): RowsHash | null {
     const { entry, rows } = must(this.#items[index], "a frame is of an item");
     if (entry.kind !== "table") return null;
-    return (this.#rows ??= rows?.isOrdered === false ? new MultisetDigest() : createHash("sha256"));
+    return (this.#rows ??= rows?.isOrdered === false ? unorderedRows() : createHash("sha256"));
   }
 
   #forget(): void {
