@@ -45,6 +45,7 @@ export async function transfer(
   // Evidence about whole items wants their bytes in order.
   const newPair = judge === null && role.target.takesPairs === true ? role.newPair : null;
   const request = { work, from: firstBlock, skip, paired: newPair !== null };
+  const lostInRead: ItemLoss[] = [];
   const frames = digestFrames(role.source.read(request, signal), {
     work,
     newPair,
@@ -53,6 +54,7 @@ export async function transfer(
     meter: role.meter,
     onEnd: (item, end) => {
       if (end.outcome !== "read") ledger.end(recut(role.target, endingOf(item, end)));
+      else if (end.losses !== undefined) lostInRead.push({ item, losses: end.losses });
     },
   });
   const listener: WriteListener = {
@@ -69,7 +71,7 @@ export async function transfer(
     return { type: "entry_ended", ending };
   }
   const ended = withItems(skip, progress.endings);
-  const lost = [...(known?.lost ?? []), ...receipt.lost];
+  const lost = [...(known?.lost ?? []), ...lostInRead, ...receipt.lost];
   return { type: "transferred", progress, evidence: restsOn(items, ended, twice ?? judge), lost };
 }
 

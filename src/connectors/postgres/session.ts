@@ -1,5 +1,7 @@
 /** One session with a server, opened when it is first needed, and anew after it broke. */
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { GodwitError } from "../../base/errors.ts";
 import type { DatabasePlace } from "./place.ts";
 import { translate } from "./errors.ts";
 
@@ -13,12 +15,16 @@ const settings = `set client_encoding = 'UTF8'; set search_path = ''; set datest
   set lock_timeout = 0; set idle_in_transaction_session_timeout = 0`;
 
 const connectTimeoutMs = 10_000;
+/** A server that has answered before is waited for: it restarts, or the network is cut. */
+const awayMsMax = 10 * 60_000;
+const lookMs = { first: 100, most: 5_000 };
 /** Numbers of the catalog are counts and bytes: all below 2^53. */
 const int8 = 20;
 
 export class Session implements AsyncDisposable {
   readonly #place: DatabasePlace;
   #client: pg.Client | null = null;
+  #hasAnswered = false;
 
   constructor(place: DatabasePlace) {
     this.#place = place;
@@ -28,9 +34,28 @@ export class Session implements AsyncDisposable {
     return this.#place.location;
   }
 
-  /** @throws credentials_rejected, source_missing, store_unreachable … */
-  async client(): Promise<pg.Client> {
+  /**
+   * @param signal ends the wait for a server that has answered before and does not now
+   * @throws credentials_rejected, source_missing, store_unreachable …
+   */
+  async client(signal?: AbortSignal): Promise<pg.Client> {
     if (this.#client !== null) return this.#client;
+    let waitMs = lookMs.first;
+    for (let waitedMs = 0; ; waitedMs += waitMs) {
+      try {
+        this.#client = await this.#login();
+        this.#hasAnswered = true;
+        return this.#client;
+      } catch (error) {
+        const mayComeBack = this.#hasAnswered && error instanceof GodwitError && error.disposition === "retry";
+        if (!mayComeBack || waitedMs >= awayMsMax) throw error;
+      }
+      await sleep(waitMs, undefined, { signal });
+      waitMs = Math.min(lookMs.most, 2 * waitMs);
+    }
+  }
+
+  async #login(): Promise<pg.Client> {
     const client = new pg.Client({
       connectionString: this.#place.url,
       connectionTimeoutMillis: connectTimeoutMs,
@@ -48,7 +73,6 @@ export class Session implements AsyncDisposable {
       await client.end().catch(() => undefined);
       throw translate(error, this.where);
     }
-    this.#client = client;
     return client;
   }
 
@@ -58,7 +82,7 @@ export class Session implements AsyncDisposable {
    */
   async transaction<T>(begin: string, signal: AbortSignal, work: (client: pg.Client) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
-    const client = await this.client();
+    const client = await this.client(signal);
     const onAbort = (): void => void this.terminate(client);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -76,8 +100,12 @@ export class Session implements AsyncDisposable {
   }
 
   /** @throws what the server says, in our words */
-  async rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<readonly R[]> {
-    const client = await this.client();
+  async rows<R extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[] = [],
+    signal?: AbortSignal,
+  ): Promise<readonly R[]> {
+    const client = await this.client(signal);
     try {
       return (await client.query<R>(text, [...values])).rows;
     } catch (error) {

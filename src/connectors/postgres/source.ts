@@ -1,4 +1,5 @@
 /** A PostgreSQL database as a source: its tables, read as COPY frames under one exported snapshot. */
+import type pg from "pg";
 import { must } from "../../base/assert.ts";
 import { GodwitError } from "../../base/errors.ts";
 import type { Item } from "../../model/chunk.ts";
@@ -18,8 +19,8 @@ import type {
 } from "../../ports/source.ts";
 import { schemas, type Table, table, tables } from "./catalog.ts";
 import { definitionOf } from "./definition.ts";
-import { sqlStateOf } from "./errors.ts";
-import { schemaPath, tableOf, tablePath } from "./names.ts";
+import { sqlStateOf, translate } from "./errors.ts";
+import { literal, schemaPath, tableOf, tablePath } from "./names.ts";
 import type { DatabasePlace } from "./place.ts";
 import { rowsOf } from "./rows.ts";
 import { Session } from "./session.ts";
@@ -92,10 +93,15 @@ export class PostgresSource implements Source {
   async cut(entry: Entry, chunkBytes: number, signal: AbortSignal): Promise<readonly SizedRows[]> {
     const found = await table(this.#session, tableOf(entry.path));
     if (found === null) throw gone(entry.path);
-    const { value } = await this.#underSnapshot(entry, signal, (client) =>
-      cut(client, { ...found, bytes: entry.sizeBytes }, chunkBytes),
-    );
-    return value;
+    const client = await this.#session.client(signal);
+    await this.#begin(client, entry);
+    try {
+      return await cut(client, { ...found, bytes: entry.sizeBytes }, chunkBytes);
+    } catch (error) {
+      throw translate(error, this.location);
+    } finally {
+      await client.query("rollback").catch(() => undefined);
+    }
   }
 
   definition(signal: AbortSignal): Promise<Definition> {
@@ -121,33 +127,31 @@ export class PostgresSource implements Source {
     const found = await table(this.#session, tableOf(entry.path));
     if (found === null) return yield { item: index, end: { outcome: "vanished", error: gone(entry.path).toJSON() } };
     const slice = sliceOf(must(range, "a range of a table has its rows"));
-    const client = await this.#session.client();
-    const isHeld = await this.#begin(entry);
+    const client = await this.#session.client(signal);
+    const isHeld = await this.#begin(client, entry);
+    const statement = readStatement(found, slice);
+    const pieces = rowsOf({ client, statement, eachRow: slice.key === null, budget, signal });
     let offset = 0;
-    const pieces = rowsOf({
-      client,
-      statement: readStatement(found, slice),
-      eachRow: slice.key === null,
-      budget,
-      signal,
-    });
+    let rows = 0;
     try {
       for (;;) {
-        const { value, done } = await pieces.next();
-        if (done === true) {
-          await this.#session.rows("commit");
-          return yield { item: index, end: await this.#endOf(entry, value.rows, isHeld) };
+        const next = await pieces.next();
+        if (next.done === true) {
+          ({ rows } = next.value);
+          break;
         }
-        yield { item: index, offset, bytes: value };
-        offset += value.length;
+        yield { item: index, offset, bytes: next.value };
+        offset += next.value.length;
       }
     } catch (error) {
-      await this.#session.rows("rollback").catch(() => undefined);
       signal.throwIfAborted();
-      throw error;
+      throw translate(error, this.location);
     } finally {
       await pieces.return({ rows: 0 });
+      // Nothing was written. A session that broke has ended it already.
+      await client.query("rollback").catch(() => undefined);
     }
+    yield { item: index, end: await this.#endOf(entry, rows, isHeld) };
   }
 
   /**
@@ -165,36 +169,23 @@ export class PostgresSource implements Source {
   }
 
   /** @returns whether it sees the rows as of the snapshot under which the entry was planned */
-  async #begin({ version }: Entry): Promise<boolean> {
+  async #begin(client: pg.Client, { version }: Entry): Promise<boolean> {
     const id = version.kind === "object" ? version.versionId : null;
-    await this.#session.rows(`begin ${reading}`);
-    if (id === null) return false;
     try {
-      await this.#session.rows(`set transaction snapshot '${id.replaceAll("'", "")}'`);
-      return true;
+      await client.query(`begin ${reading}`);
+      if (id === null) return false;
+      const isHeld = await client.query(`set transaction snapshot ${literal(id)}`).then(
+        () => true,
+        (error: unknown) => {
+          // It died with its session: of what is left, each chunk is read as of its own moment.
+          if (snapshotGone.has(sqlStateOf(error) ?? "")) return false;
+          throw error;
+        },
+      );
+      if (!isHeld) await client.query(`rollback; begin ${reading}`);
+      return isHeld;
     } catch (error) {
-      // It died with its session: of what is left, each chunk is read as of its own moment.
-      if (!(error instanceof GodwitError) || !snapshotGone.has(sqlStateOf(error.cause) ?? "")) throw error;
-      await this.#session.rows("rollback");
-      await this.#session.rows(`begin ${reading}`);
-      return false;
-    }
-  }
-
-  async #underSnapshot<T>(
-    entry: Entry,
-    signal: AbortSignal,
-    work: (client: Awaited<ReturnType<Session["client"]>>) => Promise<T>,
-  ): Promise<{ readonly value: T; readonly isHeld: boolean }> {
-    signal.throwIfAborted();
-    const isHeld = await this.#begin(entry);
-    try {
-      const value = await work(await this.#session.client());
-      await this.#session.rows("commit");
-      return { value, isHeld };
-    } catch (error) {
-      await this.#session.rows("rollback").catch(() => undefined);
-      throw error;
+      throw translate(error, this.location);
     }
   }
 }

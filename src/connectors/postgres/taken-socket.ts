@@ -27,6 +27,8 @@ export class TakenSocket implements Disposable {
   /** Told once the session is over. */
   onBroken(onBroken: (error: Error) => void): void {
     const closed = (): void => onBroken(new Error("the server has closed the connection"));
+    // One that was closed before says so no more.
+    if (this.socket.destroyed) closed();
     this.#on("error", onBroken);
     this.#on("end", closed);
     this.#on("close", closed);

@@ -22,6 +22,7 @@ import type {
   WriteReceipt,
 } from "../../ports/target.ts";
 import { type Table, table } from "./catalog.ts";
+import { translate } from "./errors.ts";
 import { qualified, tableOf } from "./names.ts";
 import type { DatabasePlace } from "./place.ts";
 import { RowWriter } from "./row-writer.ts";
@@ -207,9 +208,14 @@ export class PostgresTarget implements Target {
       signal,
     };
     let offset = 0;
-    for await (const bytes of rowsOf(request)) {
-      yield { item: index, offset, bytes };
-      offset += bytes.length;
+    try {
+      for await (const bytes of rowsOf(request)) {
+        yield { item: index, offset, bytes };
+        offset += bytes.length;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw translate(error, this.location);
     }
   }
 
