@@ -42,8 +42,11 @@ interface Row {
   readonly key: string | null;
 }
 
-/** Types whose values name things by their number on this server. */
-const naming = "^_?(reg.*|aclitem|pg_node_tree)$";
+/**
+ * Types whose binary values name things by their number on this server, or that some version gives in binary form and
+ * does not take (measured from 15 to 18: an empty `tsquery`, `int2vector`, `oidvector`).
+ */
+const textOnly = "^_?(reg.*|aclitem|pg_node_tree|tsquery|int2vector|oidvector)$";
 
 /**
  * Tables with rows of their own, which no extension owns. A unique index is a key when it is about all rows, its columns
@@ -57,8 +60,8 @@ select n.nspname as schema, c.relname as name, pg_catalog.pg_table_size(c.oid) a
       'isGenerated', a.attgenerated <> '',
       'isPortable', case t.typtype
         when 'e' then true
-        when 'b' then t.oid < 16384 and t.typsend <> 0 and t.typname !~ '${naming}'
-        when 'd' then b.typtype = 'b' and b.oid < 16384 and b.typsend <> 0 and b.typname !~ '${naming}'
+        when 'b' then t.oid < 16384 and t.typsend <> 0 and t.typname !~ '${textOnly}'
+        when 'd' then b.typtype = 'b' and b.oid < 16384 and b.typsend <> 0 and b.typname !~ '${textOnly}'
         when 'r' then t.oid < 16384
         when 'm' then t.oid < 16384
         else false end) order by a.attnum), '[]')::text
@@ -90,7 +93,7 @@ select n.nspname as schema, c.relname as name, pg_catalog.pg_table_size(c.oid) a
             t.typtype = 'e' or coalesce(b.oid, t.oid) < 16384
               and (coalesce(b.typcategory, t.typcategory) in ('N', 'D', 'S', 'B', 'I', 'V', 'T')
                 or coalesce(b.typname, t.typname) in ('uuid', 'bytea'))
-              and coalesce(b.typname, t.typname) !~ '${naming}'))
+              and coalesce(b.typname, t.typname) !~ '${textOnly}'))
       order by u.indisprimary desc, u.indnkeyatts, u.indexrelid limit 1)) as key
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -158,7 +158,8 @@ export class PostgresTarget implements Target {
   async seal(work: Work, _skip: ReadonlySet<number>, signal: AbortSignal): Promise<WriteReceipt> {
     await this.#session.transaction("", signal, async (client) => {
       const steps = new Steps(client, work.jobId);
-      await steps.lock(afterStep, true);
+      await steps.lock(`chunk ${work.chunkId}`, true);
+      await steps.lock(afterStep, false);
       // Gone with all others: it was done before, by somebody whose answer was lost.
       if (!(await steps.isMade())) return;
       const after = await steps.find(afterStep, "for update");
@@ -185,6 +186,7 @@ export class PostgresTarget implements Target {
   async #makeSchema(work: Work, definition: () => Promise<Definition>, signal: AbortSignal): Promise<void> {
     await this.#session.transaction("", signal, async (client) => {
       const steps = new Steps(client, work.jobId);
+      await steps.lock(`chunk ${work.chunkId}`, true);
       await steps.lock(schemaStep, false);
       await steps.make();
       if ((await steps.find(schemaStep)) !== null) return;
