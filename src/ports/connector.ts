@@ -50,6 +50,8 @@ export interface Connector {
   openTarget(url: string, options: OpenOptions, onRetry?: OnRetry): Promise<Target>;
   /** Permissions, clock, space and features, found by probing; leaves nothing behind. */
   diagnose(url: string, role: "source" | "target", options: OpenOptions, signal: AbortSignal): AsyncIterable<Finding>;
+  /** What one place of this kind needs of another one, as the target. Absent: nothing that each alone does not tell. */
+  diagnoseAcross?(source: string, target: string, signal: AbortSignal): AsyncIterable<Finding>;
   /** Staged leftovers (partial files, multipart uploads) below the URL; removes them unless `dryRun`. */
   sweep(url: string, request: SweepRequest, options: OpenOptions, signal: AbortSignal): AsyncIterable<Orphan>;
 }

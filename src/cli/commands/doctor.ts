@@ -41,6 +41,7 @@ export function addDoctorCommand(program: Command, surroundings: Surroundings): 
         };
         for await (const finding of diagnose(source, "source", options, interrupt.signal)) tell(finding);
         for await (const finding of diagnose(target, "target", options, interrupt.signal)) tell(finding);
+        for await (const finding of diagnoseBoth({ source, target }, findings, interrupt.signal)) tell(finding);
         for (const finding of acrossFindings({ source, target }, findings)) tell(finding);
         const problems = findings.filter(({ level }) => level === "problem").length;
         const document: DoctorDocument = { source, target, problems, findings };
@@ -67,6 +68,18 @@ async function* diagnose(
     if (!(error instanceof GodwitError) || error.disposition === "cancelled") throw error;
     yield { place, subject: place, level: "problem", text: `${error.what}. ${error.hint}`, error: error.toJSON() };
   }
+}
+
+/** Where both sides answer, and are of one kind. */
+async function* diagnoseBoth(
+  { source, target }: { readonly source: string; readonly target: string },
+  findings: readonly PlacedFinding[],
+  signal: AbortSignal,
+): AsyncGenerator<PlacedFinding> {
+  if (findings.some(({ subject, place }) => subject === place)) return;
+  const [from, to] = [await connectorFor(source), await connectorFor(target)];
+  if (from !== to || from.diagnoseAcross === undefined) return;
+  for await (const finding of from.diagnoseAcross(source, target, signal)) yield { place: "target", ...finding };
 }
 
 function findingText({ place, subject, level, text, error }: PlacedFinding): string {

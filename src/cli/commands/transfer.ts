@@ -42,6 +42,7 @@ const examples: Readonly<Record<JobSpec["kind"], readonly Example[]>> = {
     { line: "godwit copy /srv/share /mnt/new", says: "a directory, proven by read-back" },
     { line: "godwit copy /srv/share s3://bucket/share", says: "to a bucket; endpoint and keys as for the AWS CLI" },
     { line: "godwit copy s3://bucket/share /srv/share --limit 50MB/s" },
+    { line: "godwit copy postgres://me@old/shop postgres://me@new/shop", says: "a whole database" },
     { line: "godwit copy /srv/share /mnt/new --dry-run", says: "what would happen, and what cannot be carried" },
     { line: "godwit copy /srv/share s3://bucket/share --server https://godwit.example.org", says: "by a fleet" },
   ],

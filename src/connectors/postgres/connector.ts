@@ -1,6 +1,6 @@
 /** PostgreSQL databases, `postgres://user@host:port/database`. */
 import type { Connector } from "../../ports/connector.ts";
-import { diagnose } from "./diagnose.ts";
+import { diagnose, diagnoseAcross } from "./diagnose.ts";
 import { placeOf } from "./place.ts";
 import { PostgresSource } from "./source.ts";
 import { PostgresTarget } from "./target.ts";
@@ -18,6 +18,7 @@ export const postgresConnector: Connector = {
     return target;
   },
   diagnose,
+  diagnoseAcross,
   // What a job leaves on a target is a table of its own there, which goes with its end.
   sweep: async function* () {},
 };

@@ -15,7 +15,7 @@ const again = "It is tried again. See the server's log, and whether this machine
 
 /** By the whole code, else by its class. */
 const byState: Readonly<Record<string, Words>> = {
-  "08": ["store_unreachable", "retry", "broke the connection", again],
+  "08": ["store_unreachable", "retry", "does not answer, or broke the connection", again],
   "57": ["store_busy", "retry", "ends or starts, or ended the session", again],
   "53": ["store_busy", "retry", "is at its limit", "Check max_connections, its memory and its disk."],
   "40": ["store_busy", "retry", "took the transaction back", again],
@@ -79,7 +79,7 @@ const byState: Readonly<Record<string, Words>> = {
 };
 
 /** @param where as shown to people */
-export function translate(error: unknown, where: string): unknown {
+export function translate(error: unknown, where: string, role: "source" | "target" = "source"): unknown {
   if (!(error instanceof Error) || error instanceof GodwitError) return error;
   const state = sqlStateOf(error);
   const words =
@@ -88,7 +88,8 @@ export function translate(error: unknown, where: string): unknown {
     if (state === null) return error;
     return make(error, ["target_unwritable", "rejected", "refuses a statement", "See the server's words."], where);
   }
-  return make(error, words, where);
+  const [code, ...rest] = words;
+  return make(error, [code === "source_missing" && role === "target" ? "target_missing" : code, ...rest], where);
 }
 
 function make(error: Error, [code, disposition, what, hint]: Words, where: string): GodwitError {

@@ -23,11 +23,14 @@ const int8 = 20;
 
 export class Session implements AsyncDisposable {
   readonly #place: DatabasePlace;
+  readonly #role: "source" | "target";
   #client: pg.Client | null = null;
   #hasAnswered = false;
 
-  constructor(place: DatabasePlace) {
+  /** @param role for words about a database that is not there */
+  constructor(place: DatabasePlace, role: "source" | "target") {
     this.#place = place;
+    this.#role = role;
   }
 
   get where(): string {
@@ -71,7 +74,7 @@ export class Session implements AsyncDisposable {
       await client.query(settings);
     } catch (error) {
       await client.end().catch(() => undefined);
-      throw translate(error, this.where);
+      throw translate(error, this.where, this.#role);
     }
     return client;
   }
@@ -117,7 +120,7 @@ export class Session implements AsyncDisposable {
   async terminate(client: pg.Client): Promise<void> {
     const { processID: pid } = client as unknown as { readonly processID: number };
     this.#forget(client);
-    await using other = new Session(this.#place);
+    await using other = new Session(this.#place, this.#role);
     // One that is gone already cannot be ended; the socket is closed either way.
     await other.rows("select pg_terminate_backend($1)", [pid]).catch(() => undefined);
     await client.end().catch(() => undefined);

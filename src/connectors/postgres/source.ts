@@ -46,8 +46,8 @@ export class PostgresSource implements Source {
     this.location = place.location;
     this.#place = place;
     this.#options = options;
-    this.#session = new Session(place);
-    this.#holder = new Session(place);
+    this.#session = new Session(place, "source");
+    this.#holder = new Session(place, "source");
   }
 
   /** @throws what logging in throws */

@@ -44,7 +44,7 @@ export class PostgresTarget implements Target {
 
   constructor(place: DatabasePlace, _options: OpenOptions) {
     this.location = place.location;
-    this.#session = new Session(place);
+    this.#session = new Session(place, "target");
   }
 
   /** @throws what logging in throws */
