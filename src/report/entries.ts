@@ -96,7 +96,8 @@ function largeEntry(large: LargeEntry, spec: JobSpec, findings: RowFindings): re
   if (!hasContent(entry.outcome)) return [entry];
   if (ending === undefined) {
     findings.unprovenChunks += large.unprovenChunks;
-    return [{ ...entry, evidence: evidenceOfLarge(large), sha256: large.sha256, ranges: large.ranges }];
+    const rows = large.rows === null ? {} : { rows: large.rows };
+    return [{ ...entry, evidence: evidenceOfLarge(large), sha256: large.sha256, ...rows, ranges: large.ranges }];
   }
   addDigests(entry, item, row.receipts.digests, spec);
   return [entry];

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { ChunkId, Item } from "../model/chunk.ts";
 import { type ChunkEvidence, type Evidence, weakerEvidence } from "../model/entry.ts";
+import { rowsOfTags } from "../model/row-count.ts";
 import type { ChunkRecord } from "../ports/store.ts";
 import { digestBytes } from "./block-digests.ts";
 import type { ReportRange } from "./schema.ts";
@@ -16,6 +17,8 @@ export interface LargeEntry {
   /** Set where the entry is one block. */
   sha256: string | null;
   rangeBytes: number;
+  /** Of a table, in the ranges so far. */
+  rows: number | null;
   unprovenChunks: number;
 }
 
@@ -40,6 +43,7 @@ export class LargeEntries {
       evidence: null,
       sha256: row.sha256,
       rangeBytes: 0,
+      rows: null,
       unprovenChunks: 0,
     };
     if (row.stage !== "done" || row.endings.length > 0 || item.entry.sizeBytes === 0) return large;
@@ -64,6 +68,8 @@ export class LargeEntries {
     const evidence = evidenceOf(row.evidence, 0);
     large.evidence = large.evidence === null ? evidence : weakerEvidence(large.evidence, evidence);
     large.rangeBytes += row.length;
+    const rows = rowsOfTags(row.receipts.tags);
+    if (rows !== null) large.rows = (large.rows ?? 0) + rows;
     if (large.rangeBytes < entry.sizeBytes) return null;
     this.#open.delete(row.parentId as ChunkId);
     large.ranges.sort((a, b) => a.offset_bytes - b.offset_bytes);

@@ -37,6 +37,8 @@ export const entrySchema = z.strictObject({
   evidence: z.enum(evidences),
   version: z.string(),
   sha256: sha256.nullable(),
+  /** Of a table: as many were read as were loaded. */
+  rows: count.optional(),
   ranges: z.array(range).optional(),
   link: z.string().optional(),
   link_bytes_base64: base64.optional(),

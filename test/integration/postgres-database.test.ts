@@ -60,7 +60,15 @@ describeOnPostgres("a database", (postgres) => {
     const end = await godwit(args, { state });
     expect(end.exitCode, end.stderr).toBe(0);
     expect(databaseText(to)).toEqual(databaseText(from));
-    expect(JSON.parse(end.stdout)).toMatchObject({ status: "complete" });
+    const { job_id: id } = JSON.parse(end.stdout) as { job_id: string };
+    const told = await godwit(["report", id], { state });
+    const report = JSON.parse(told.stdout) as {
+      body: { overall_status: string };
+      entries: readonly { path: string; rows?: number }[];
+    };
+    expect(report.body.overall_status).toBe("pass");
+    const rows = Object.fromEntries(report.entries.map(({ path, rows: count }) => [path, count]));
+    expect(rows).toMatchObject({ "public/a": 20_000, "public/no_key": 503, "other/b": 3_000, "public/none": 0 });
   });
 
   test("whose target is not empty is refused, and nothing there is changed", async () => {

@@ -9,6 +9,7 @@ import { GodwitError } from "../../base/errors.ts";
 import type { Item, Work } from "../../model/chunk.ts";
 import type { Entry } from "../../model/entry.ts";
 import { type BytePath, displayPath } from "../../model/path.ts";
+import { rowsTag } from "../../model/row-count.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
 import type { Definition, Frame } from "../../ports/source.ts";
 import type {
@@ -95,7 +96,7 @@ export class PostgresTarget implements Target {
     const item = must(work.items[0], "a range has one item");
     const found = await this.#table(item);
     const token = must(work.staging, "the head of a range was prepared");
-    const block = await this.#session
+    const loaded = await this.#session
       .transaction("", signal, async (client) => {
         const steps = new Steps(client, work.jobId);
         await steps.lock(`chunk ${work.chunkId}`, true);
@@ -110,14 +111,14 @@ export class PostgresTarget implements Target {
         if (end.end.outcome !== "read") throw new Unread();
         const digest = Buffer.from(must(end.digest, "rows come with their digest")).toString("hex");
         await steps.put(step, { token, epoch: work.epoch ?? 0, data: digest, isDone: true });
-        return must(end.block, "rows are one block");
+        return { block: must(end.block, "rows are one block"), tag: rowsTag(end.end.rows ?? 0) };
       })
       .catch((error: unknown) => {
         // Why is known to whoever reads the ends of the frames; nothing was written.
         if (error instanceof Unread) return null;
         throw error;
       });
-    if (block !== null) listener.onConfirmed({ block, tag: null });
+    if (loaded !== null) listener.onConfirmed(loaded);
     return nothingLost;
   }
 
