@@ -6,10 +6,10 @@
  */
 
 interface Open {
-  /** By name as it is written, in quotes; null in an array. */
+  /** Each with its name, which is the key without its quotes and escapes; null in an array. */
   readonly members: Map<string, string> | null;
   readonly elements: string[];
-  /** Of the member whose value comes next. */
+  /** Of the member whose value comes next, as it is written. */
   name: string;
 }
 
@@ -20,6 +20,7 @@ const plus = 0x2b;
 const point = 0x2e;
 const zero = 0x30;
 const nine = 0x39;
+const words = ["true", "false", "null"] as const;
 // oxlint-disable-next-line no-control-regex
 const control = /[\u0000-\u001f]/;
 
@@ -55,12 +56,9 @@ class Reader {
     if (code === minus || (code >= zero && code <= nine)) return this.#number();
     if (this.#take("[")) return this.#openArray();
     if (this.#take("{")) return this.#openObject();
-    for (const word of ["true", "false", "null"]) {
-      if (!this.#text.startsWith(word, this.#at)) continue;
-      this.#at += word.length;
-      return word;
-    }
-    return null;
+    const word = words.find((each) => this.#text.startsWith(each, this.#at)) ?? null;
+    this.#at += word?.length ?? 0;
+    return word;
   }
 
   #openArray(): string {
@@ -86,7 +84,7 @@ class Reader {
         return this.#at === this.#text.length ? whole : null;
       }
       if (open.members === null) open.elements.push(whole);
-      else open.members.set(open.name, whole);
+      else open.members.set(nameOf(open.name), `${open.name}:${whole}`);
       if (this.#take(",")) return open.members === null || this.#name(open) ? "more" : null;
       if (!this.#take(open.members === null ? "]" : "}")) return null;
       this.#open.pop();
@@ -176,11 +174,15 @@ class Reader {
   }
 }
 
+/** @param literal in quotes, in canonical form */
+function nameOf(literal: string): string {
+  return literal.includes("\\") ? (JSON.parse(literal) as string) : literal.slice(1, -1);
+}
+
 function objectText(members: ReadonlyMap<string, string>): string {
-  // Written, a name may have escapes and ends with a quote; it is sorted by its own characters.
-  const named = [...members].map(([name, value]) => [JSON.parse(name) as string, `${name}:${value}`] as const);
-  named.sort(([one], [other]) => (one < other ? -1 : 1));
-  return `{${named.map(([, text]) => text).join(",")}}`;
+  // By code units, as ECMAScript compares texts.
+  const names = [...members.keys()].toSorted();
+  return `{${names.map((name) => members.get(name)).join(",")}}`;
 }
 
 interface NumberParts {
@@ -192,6 +194,9 @@ interface NumberParts {
 
 /** Digits without zeros at either end, and an exponent: `1.50` and `15e-1` are both `15e-1`. */
 function numberText({ isNegative, whole, fraction, power }: NumberParts): string {
+  // Most are whole, short, and do not end with a zero.
+  if (fraction === "" && power === "0" && whole.charCodeAt(whole.length - 1) !== zero)
+    return isNegative ? `-${whole}` : whole;
   const digits = `${whole}${fraction}`;
   let [from, end] = [0, digits.length];
   while (from < end && digits.charCodeAt(from) === zero) from += 1;

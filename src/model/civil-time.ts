@@ -68,10 +68,14 @@ export function formatDate(days: number): string {
 /** @returns days since 1970-01-01 */
 export function parseDate(text: string): number | null {
   const parsed = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/.exec(text);
-  if (parsed === null) return infinityOf(text);
-  const year = Number(parsed[1]);
+  return parsed === null ? infinityOf(text) : daysOfTexts(parsed, parsed[4]);
+}
+
+/** @param parts from the second on: year, month, day @param era undefined for ours */
+function daysOfTexts(parts: readonly (string | undefined)[], era: string | undefined): number | null {
+  const year = Number(parts[1]);
   if (year === 0) return null;
-  return daysOf(parsed[4] === undefined ? year : 1 - year, Number(parsed[2]), Number(parsed[3]));
+  return daysOf(era === undefined ? year : 1 - year, Number(parts[2]), Number(parts[3]));
 }
 
 /** `12:34:56.5`; below zero `-12:34:56.5`, above a day `838:59:59`. */
@@ -86,8 +90,12 @@ export function formatTime(microseconds: number): string {
 /** @returns microseconds since midnight, 24:00 at most */
 export function parseTime(text: string): number | null {
   const parsed = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?$/.exec(text);
-  if (parsed === null) return null;
-  const [, hours, minutes, seconds = "0", fraction = ""] = parsed;
+  return parsed === null ? null : timeOfTexts(parsed, 1);
+}
+
+/** @param parts hours, minutes, and perhaps seconds and a fraction, from this place on */
+function timeOfTexts(parts: readonly (string | undefined)[], at: number): number | null {
+  const [hours, minutes, seconds = "0", fraction = ""] = [parts[at], parts[at + 1], parts[at + 2], parts[at + 3]];
   if (Number(minutes) > 59 || Number(seconds) > 59) return null;
   const whole = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   const microseconds = whole * microsecondsOfSecond + Number(fraction.padEnd(mostDigits, "0"));
@@ -143,13 +151,15 @@ export function parseInstant(text: string): number | bigint | null {
   return infinity ?? parseStamp(text, true);
 }
 
+const stampForm = /^(\d{4,7})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|z|[+-][\d:]{2,8})?( BC)?$/;
+
 function parseStamp(text: string, hasZone: boolean): number | bigint | null {
-  const parsed = /^(\d{4,7}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|z|[+-][\d:]{2,8})?( BC)?$/.exec(text);
+  const parsed = stampForm.exec(text);
   if (parsed === null) return null;
-  const [, date = "", time = "", zone, era = ""] = parsed;
+  const [zone, era] = [parsed[8], parsed[9]];
   if ((zone !== undefined) !== hasZone) return null;
-  const days = parseDate(`${date}${era}`);
-  const microseconds = parseTime(time);
+  const days = daysOfTexts(parsed, era);
+  const microseconds = timeOfTexts(parsed, 4);
   const zoneSeconds = zone === undefined ? 0 : parseZone(zone);
   if (days === null || microseconds === null || zoneSeconds === null) return null;
   return joinDay(days, microseconds - zoneSeconds * microsecondsOfSecond);
