@@ -1,11 +1,11 @@
 /** The rule of a schema map for one column, made ready: where its values come from, and what is done with those that do not fit. */
-import { GodwitError } from "../base/errors.ts";
-import { type ColumnType, columnTypeName, parseColumnType } from "../model/column-type.ts";
+import { type ColumnType, columnTypeName } from "../model/column-type.ts";
 import type { Row, RowValue } from "../model/row-value.ts";
 import { castBetween } from "./casts.ts";
-import { configInvalid, unknownName } from "./config-error.ts";
+import { configInvalid, typeNamed, unknownName } from "./config-error.ts";
+import { type Constant, typeOfConstant, valueOf } from "./constant.ts";
 import { compileExpression } from "./expression.ts";
-import type { ColumnRule, Constant } from "./schema-map.ts";
+import type { ColumnRule } from "./schema-map.ts";
 import { type Cast, unchanged, Unfit } from "./unfit.ts";
 
 export interface Column {
@@ -60,7 +60,7 @@ export class ColumnSteps {
   moved(from: string): Step {
     this.#allow("from");
     const [column, at] = this.#source(from);
-    const type = this.#rule.cast === undefined ? column.type : this.#type(this.#rule.cast);
+    const type = this.#rule.cast === undefined ? column.type : typeNamed(this.#rule.cast, this.where);
     // Without a word about the type there is nothing that could fail.
     const cast = this.#rule.cast === undefined ? unchanged : this.#cast(column.type, type);
     const make =
@@ -90,17 +90,18 @@ export class ColumnSteps {
         `${this.where} has an expression, but no cast`,
         "Say the type of the column by cast, such as int8.",
       );
-    const type = this.#type(this.#rule.cast);
+    const type = typeNamed(this.#rule.cast, this.where);
     const make = compileExpression(expression, type, { where: this.where, columns: this.#shape.columns });
     return this.#step(make, { name, type, isNullable: true });
   }
 
   #constant(name: string, constant: Constant): Step {
     this.#allow("constant");
-    const type = this.#rule.cast === undefined ? this.#typeOfConstant(constant) : this.#type(this.#rule.cast);
+    const type =
+      this.#rule.cast === undefined ? typeOfConstant(constant, this.where) : typeNamed(this.#rule.cast, this.where);
     if (type === null)
       throw configInvalid(`${this.where} is NULL in every row, of no type`, "Say the type of the column by cast.");
-    const value = this.#value(constant, type, "constant");
+    const value = valueOf(constant, type, { where: this.where, role: "constant" });
     return { column: { name, type, isNullable: value === null }, make: () => value, isStop: true };
   }
 
@@ -111,7 +112,7 @@ export class ColumnSteps {
       throw configInvalid(`${this.where} has the default null, which changes nothing`, "Remove it.");
     if (onError === "default" && given === null)
       throw configInvalid(`${this.where} says on_error: default, but has no default`, "Say which one.");
-    const standIn = this.#value(given, column.type, "default");
+    const standIn = valueOf(given, column.type, { where: this.where, role: "default" });
     const isTolerant = onError === "null" || onError === "default";
     const isNullable = standIn === null && (column.isNullable || isTolerant);
     const step: Step = { column: { ...column, isNullable }, make, isStop: onError === "stop" };
@@ -137,15 +138,6 @@ export class ColumnSteps {
     );
   }
 
-  #type(cast: string): ColumnType {
-    try {
-      return parseColumnType(cast);
-    } catch (error) {
-      if (!(error instanceof GodwitError)) throw error;
-      throw configInvalid(`${this.where}: ${error.what}`, error.hint, error);
-    }
-  }
-
   #cast(from: ColumnType, to: ColumnType): Cast {
     const cast = castBetween(from, to);
     if (cast !== null) return cast;
@@ -153,27 +145,6 @@ export class ColumnSteps {
       `${this.where}: there is no cast from ${columnTypeName(from)} to ${columnTypeName(to)}`,
       "Use an expression that says how one becomes the other, or another type.",
     );
-  }
-
-  #value(constant: Constant, type: ColumnType, role: "constant" | "default"): RowValue {
-    const own = this.#typeOfConstant(constant);
-    if (own === null) return null;
-    const value = this.#cast(own, type)(own.kind === "decimal" ? String(constant) : constant);
-    if (!(value instanceof Unfit)) return value;
-    throw configInvalid(
-      `${this.where}: its ${role} ${value.what}`,
-      `Write one that ${columnTypeName(type)} holds, in quotes if need be.`,
-    );
-  }
-
-  /** A number with a fraction is a decimal, as it is written. Null: of no type. */
-  #typeOfConstant(constant: Constant): ColumnType | null {
-    if (typeof constant === "string") return { kind: "text", length: null, isPadded: false };
-    if (typeof constant === "boolean") return { kind: "boolean" };
-    if (constant === null) return null;
-    if (!Number.isInteger(constant)) return { kind: "decimal", precision: null, scale: null };
-    if (Number.isSafeInteger(constant)) return { kind: "integer", bits: 64, isUnsigned: false };
-    throw configInvalid(`${this.where} has a number that JSON does not hold exactly`, "Write it in quotes.");
   }
 
   /** No word that says nothing in this kind of rule. */

@@ -1,5 +1,6 @@
 import { GodwitError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
+import { type ColumnType, parseColumnType } from "../model/column-type.ts";
 
 /** @param what where in the map or contract, and what is wrong there */
 export function configInvalid(what: string, hint: string, cause?: unknown): GodwitError {
@@ -12,4 +13,14 @@ export function unknownName(what: string, name: string, known: readonly string[]
   const shown = known.slice(0, 20).join(", ");
   const all = known.length > 20 ? `${shown} and ${known.length - 20} more` : shown;
   return configInvalid(what, meant === null ? `There are ${all || "none"}.` : `Perhaps ${meant} was meant.`);
+}
+
+/** @throws config_invalid that begins with the place */
+export function typeNamed(name: string, where: string): ColumnType {
+  try {
+    return parseColumnType(name);
+  } catch (error) {
+    if (!(error instanceof GodwitError)) throw error;
+    throw configInvalid(`${where}: ${error.what}`, error.hint, error);
+  }
 }

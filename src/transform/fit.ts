@@ -96,7 +96,7 @@ function textFit(type: ColumnType, length: number, isPadded: boolean): Cast {
   };
 }
 
-function codePoints(text: string): number {
+export function codePoints(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; at += 1) {
     const isSecondHalf = (text.charCodeAt(at) & 0xfc00) === 0xdc00;

@@ -7,10 +7,7 @@ import { hash } from "node:crypto";
 import { z } from "zod";
 import { must } from "../base/assert.ts";
 import { configInvalid, unknownName } from "./config-error.ts";
-
-/** A value as JSON has it; it is cast to the column's type. Longer numbers than a double holds are written as texts. */
-const constant = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-export type Constant = z.infer<typeof constant>;
+import { constant } from "./constant.ts";
 
 const onErrors = ["stop", "reject", "null", "default"] as const;
 
@@ -69,7 +66,7 @@ export function versionOf(data: object): string {
 }
 
 /** @throws config_invalid naming the first place that is wrong */
-function parseWith<T>(shape: z.ZodType<T>, value: unknown, what: string): T {
+export function parseWith<T>(shape: z.ZodType<T>, value: unknown, what: string): T {
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = must(parsed.error.issues[0], "a failure has an issue");

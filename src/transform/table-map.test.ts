@@ -236,7 +236,13 @@ describe("refused before the first row", () => {
       "its default is no date: cannot be read",
       "Write one",
     ],
-    ["a default of another kind", [{ from: "qty", cast: "uuid", default: 5 }], {}, "no cast from int8 to uuid", "Use"],
+    [
+      "a default of another kind",
+      [{ from: "qty", cast: "uuid", default: 5 }],
+      {},
+      "its default is of type int8, which cannot become uuid",
+      "in quotes",
+    ],
     [
       "no default to fall back to",
       [{ from: "qty", cast: "int4", on_error: "default" }],
