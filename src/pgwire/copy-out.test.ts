@@ -44,3 +44,20 @@ test("a stream that is no stream of messages is refused", () => {
   expect(() => scan([Buffer.from("HTTP/1.1 400 Bad Request")])).toThrow(RangeError);
   expect(() => scan([Buffer.from([0x64, 0, 0, 0, 3])])).toThrow("a message of 3 bytes");
 });
+
+test("whoever gave a piece may use its bytes again: what was half of a message is kept", () => {
+  const whole = Buffer.concat([message("d", Buffer.from("a row\n")), message("C", Buffer.from("COPY 1\0"))]);
+  const heard: string[] = [];
+  const out = new CopyOut({
+    onData: (bytes) => heard.push(`d ${Buffer.from(bytes).toString("latin1")}`),
+    onMessage: (kind, rest) => heard.push(`${kind} ${Buffer.from(rest).toString("latin1")}`),
+  });
+  const reused = Buffer.alloc(4);
+  for (let from = 0; from < whole.length; from += 4) {
+    const length = whole.copy(reused, 0, from, from + 4);
+    out.push(reused.subarray(0, length));
+  }
+  expect(heard.filter((text) => text.startsWith("C"))).toEqual(["C COPY 1\0"]);
+  const data = heard.filter((text) => text.startsWith("d ")).map((text) => text.slice(2));
+  expect(data.join("")).toBe(message("d", Buffer.from("a row\n")).toString("latin1"));
+});

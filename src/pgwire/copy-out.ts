@@ -34,7 +34,7 @@ export class CopyOut {
     this.#listener = listener;
   }
 
-  /** @throws RangeError when the bytes are no messages */
+  /** @param piece may be changed afterwards @throws RangeError when the bytes are no messages */
   push(piece: Uint8Array): void {
     const bytes = this.#carried.length === 0 ? piece : Buffer.concat([this.#carried, piece]);
     this.#carried = new Uint8Array(0);
@@ -46,7 +46,7 @@ export class CopyOut {
     for (;;) {
       if (this.#left > 0) {
         const length = Math.min(this.#left, bytes.length - at);
-        if (this.#other !== null) this.#other.parts.push(bytes.slice(at, at + length));
+        if (this.#other !== null) this.#other.parts.push(copyOf(bytes.subarray(at, at + length)));
         this.#left -= length;
         at += length;
         if (this.#left > 0) break;
@@ -69,6 +69,11 @@ export class CopyOut {
       at += headerBytes;
     }
     if (this.#other === null) giveData(at);
-    this.#carried = bytes.slice(at);
+    this.#carried = copyOf(bytes.subarray(at));
   }
+}
+
+/** `slice` of a Buffer is none. */
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
 }

@@ -4,6 +4,7 @@
  * table is what another one takes, so that nothing in between looks at a row.
  */
 import type pg from "pg";
+import { Gathered } from "./gathered.ts";
 import { TakenSocket } from "./taken-socket.ts";
 import { CopyOut } from "../../pgwire/copy-out.ts";
 import { answers, copyDone, query, rowsOf, type ServerError, serverError } from "../../pgwire/messages.ts";
@@ -27,8 +28,8 @@ export interface Copied {
 
 /**
  * @param statement `COPY … TO STDOUT`
- * @returns CopyData messages, whole or broken, headers included; at its end, the rows. Left early, it ends the session:
- * the server would go on sending
+ * @returns CopyData messages, whole or broken, headers included, each piece valid until the next one is pulled; at its
+ * end, the rows. Left early, it ends the session: the server would go on sending
  * @throws CopyError; the signal's reason
  */
 export async function* copyOut(
@@ -60,8 +61,7 @@ class Output {
   /** The server has said all of it. */
   isComplete = false;
   readonly #taken: TakenSocket;
-  readonly #pieces: Uint8Array[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new Gathered();
   #failure: { readonly cause: unknown } | null = null;
   #news = Promise.withResolvers<void>();
 
@@ -69,9 +69,8 @@ class Output {
     this.#taken = taken;
     const out = new CopyOut({
       onData: (bytes) => {
-        this.#pieces.push(bytes);
-        this.#waitingBytes += bytes.length;
-        if (this.#waitingBytes >= waitingBytesMax) taken.socket.pause();
+        this.#waiting.add(bytes);
+        if (this.#waiting.bytes >= waitingBytesMax) taken.socket.pause();
       },
       onMessage: (kind, body) => this.#hear(kind, body),
     });
@@ -93,10 +92,9 @@ class Output {
       // A failure of the statement comes before the server is ready for the next one.
       if (this.#failure !== null && (this.isComplete || !(this.#failure.cause instanceof CopyError)))
         throw this.#failure.cause;
-      const piece = this.#pieces.shift();
-      if (piece !== undefined) {
-        this.#waitingBytes -= piece.length;
-        if (this.#waitingBytes < waitingBytesMax) this.#taken.socket.resume();
+      const piece = this.#waiting.take();
+      if (piece !== null) {
+        if (this.#waiting.bytes < waitingBytesMax) this.#taken.socket.resume();
         return piece;
       }
       if (this.isComplete) return null;
@@ -148,19 +146,19 @@ export class CopyIn implements Disposable {
   }
 
   /**
-   * @param messages CopyData messages, whole or broken, headers included; not to be changed afterwards
-   * @returns null when more may follow at once
+   * @param messages CopyData messages, whole or broken, headers included
+   * @returns when they may be changed; null: now
    * @throws CopyError: what the server has said against it so far
    */
   write(messages: Uint8Array): Promise<void> | null {
     if (this.#failure !== null) throw this.#failure;
     const { socket } = this.#taken;
     this.#isWhole = false;
-    if (socket.write(messages)) return null;
-    return Promise.race([
-      new Promise<void>((resolve) => socket.once("drain", resolve)),
-      this.#ended.promise.then(() => undefined),
-    ]);
+    const sent = Promise.withResolvers<void>();
+    socket.write(messages, () => sent.resolve());
+    // The system has taken them.
+    if (socket.writableLength === 0) return null;
+    return Promise.race([sent.promise, this.#ended.promise.then(() => undefined)]);
   }
 
   /** All messages were written, to the last byte. @throws CopyError when the server does not take them */

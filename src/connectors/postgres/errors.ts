@@ -82,8 +82,7 @@ const byState: Readonly<Record<string, Words>> = {
 export function translate(error: unknown, where: string, role: "source" | "target" = "source"): unknown {
   if (!(error instanceof Error) || error instanceof GodwitError) return error;
   const state = sqlStateOf(error);
-  const words =
-    state === null ? (isNetwork(error) ? byState["08"] : undefined) : (byState[state] ?? byState[state.slice(0, 2)]);
+  const words = state === null ? ofConnection(error) : (byState[state] ?? byState[state.slice(0, 2)]);
   if (words === undefined) {
     if (state === null) return error;
     return make(error, ["target_unwritable", "rejected", "refuses a statement", "See the server's words."], where);
@@ -94,6 +93,19 @@ export function translate(error: unknown, where: string, role: "source" | "targe
 
 function make(error: Error, [code, disposition, what, hint]: Words, where: string): GodwitError {
   return new GodwitError(code, { disposition, what: `${where} ${what} (${error.message})`, hint, cause: error });
+}
+
+const untrusted: Words = [
+  "server_untrusted",
+  "fatal",
+  "has a certificate that this machine does not trust",
+  "Name the authority's certificate in the URL (sslrootcert=FILE), or have the server's renewed for the name by which you reach it.",
+];
+
+function ofConnection(error: Error): Words | undefined {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (/CERT|^ERR_TLS/.test(code) || /certificate/i.test(error.message)) return untrusted;
+  return isNetwork(error) ? byState["08"] : undefined;
 }
 
 /** What Node.js says of sockets, and `pg` of connections that ended or did not come about. */

@@ -22,7 +22,7 @@ const gatheredBytes = 65_536;
 
 export class RowWriter {
   readonly #options: RowWriterOptions;
-  #gathered: Uint8Array[] = [];
+  readonly #gathered = Buffer.allocUnsafeSlow(gatheredBytes);
   #waiting = 0;
 
   constructor(options: RowWriterOptions) {
@@ -50,19 +50,21 @@ export class RowWriter {
   }
 
   async #write(copy: CopyIn, bytes: Uint8Array): Promise<void> {
-    this.#gathered.push(bytes);
+    if (bytes.length >= gatheredBytes / 2) {
+      await this.#flush(copy);
+      await (copy.write(bytes) ?? undefined);
+      return;
+    }
+    if (this.#waiting + bytes.length > gatheredBytes) await this.#flush(copy);
+    this.#gathered.set(bytes, this.#waiting);
     this.#waiting += bytes.length;
-    if (this.#waiting >= gatheredBytes) await this.#flush(copy);
   }
 
   async #flush(copy: CopyIn): Promise<void> {
-    const pieces = this.#gathered;
-    this.#gathered = [];
+    if (this.#waiting === 0) return;
+    const bytes = this.#gathered.subarray(0, this.#waiting);
     this.#waiting = 0;
-    const [first] = pieces;
-    if (first === undefined) return;
-    const wait = copy.write(pieces.length === 1 ? first : Buffer.concat(pieces));
-    if (wait !== null) await wait;
+    await (copy.write(bytes) ?? undefined);
   }
 }
 

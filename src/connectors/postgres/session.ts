@@ -4,6 +4,7 @@ import pg from "pg";
 import { GodwitError } from "../../base/errors.ts";
 import type { DatabasePlace } from "./place.ts";
 import { translate } from "./errors.ts";
+import { RowSocket } from "./row-socket.ts";
 
 /**
  * What a value looks like as text must not depend on the server, and nothing may be filtered without a word: with
@@ -63,6 +64,7 @@ export class Session implements AsyncDisposable {
       connectionString: this.#place.url,
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
+      stream: () => new RowSocket(),
       application_name: "godwit",
       types: { getTypeParser: (oid: number) => (oid === int8 ? Number : String) },
     });

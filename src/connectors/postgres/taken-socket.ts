@@ -1,6 +1,7 @@
 /** The socket of a `pg` client, for as long as its answers are not for `pg`: its parser hears nothing meanwhile. */
 import type { Socket } from "node:net";
 import type pg from "pg";
+import { RowSocket } from "./row-socket.ts";
 
 /** What `pg` calls its socket; no part of its interface, and what its own streams of COPY rest on as well. */
 interface WithStream {
@@ -20,8 +21,10 @@ export class TakenSocket implements Disposable {
     this.socket.removeAllListeners("data");
   }
 
+  /** @param onBytes sees them while they are there, and keeps none */
   listen(onBytes: (bytes: Uint8Array) => void): void {
-    this.#on("data", onBytes);
+    if (this.socket instanceof RowSocket) this.socket.onBytes = onBytes;
+    else this.#on("data", onBytes);
   }
 
   /** Told once the session is over. */
@@ -38,6 +41,7 @@ export class TakenSocket implements Disposable {
   [Symbol.dispose](): void {
     if (!this.isTaken) return;
     this.isTaken = false;
+    if (this.socket instanceof RowSocket) this.socket.onBytes = null;
     for (const [event, listener] of this.#added) this.socket.off(event, listener as never);
     for (const listener of this.#parser) this.socket.on("data", listener);
     this.socket.resume();
