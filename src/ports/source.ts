@@ -160,8 +160,8 @@ export interface Source extends AsyncDisposable {
   observe(entry: Entry, signal: AbortSignal): Promise<Observed | null>;
   /** Tables: cuts one into ranges of rows, which together are all of it. */
   cut?(entry: Entry, chunkBytes: number, signal: AbortSignal): Promise<readonly SizedRows[]>;
-  /** A database: all that it is beside its rows. */
-  definition?(signal: AbortSignal): Promise<Definition>;
+  /** A database: all that it is beside its rows, as of the moment at which the entry was planned. */
+  definition?(entry: Entry, signal: AbortSignal): Promise<Definition>;
   /**
    * Bytes of each of the parts over which the store's checksum of an entry is made, in order.
    * @returns null where the store does not tell

@@ -71,6 +71,18 @@ describeOnPostgres("a database", (postgres) => {
     expect(rows).toMatchObject({ "public/a": 20_000, "public/no_key": 503, "other/b": 3_000, "public/none": 0 });
   });
 
+  test("with large objects is not said to be whole: what was left out is named", async () => {
+    const [from, to] = [await postgres.database(), await postgres.database()];
+    await fill(
+      from,
+      "create table t (id int primary key); insert into t values (1); select lo_create(0), lo_create(0)",
+    );
+    const end = await godwit(["copy", from, to], { state: tempDir("state") });
+    expect(end.exitCode).toBe(1);
+    expect(end.stderr).toContain("2 large objects are not carried");
+    expect(end.stdout).toContain("1 unsupported");
+  });
+
   test("whose target is not empty is refused, and nothing there is changed", async () => {
     const [from, to] = [await postgres.database(), await postgres.database()];
     await fill(from, "create table t (id int primary key); insert into t values (1), (2)");

@@ -18,7 +18,17 @@ import type { Session } from "./session.ts";
 
 const outputBytesMax = 2 ** 30;
 
-export async function definitionOf(place: DatabasePlace, session: Session, signal: AbortSignal): Promise<Definition> {
+export interface DefinitionOptions {
+  /** Exported, and held by its session; null: as it is now. */
+  readonly snapshot: string | null;
+  readonly signal: AbortSignal;
+}
+
+export async function definitionOf(
+  place: DatabasePlace,
+  session: Session,
+  { snapshot, signal }: DefinitionOptions,
+): Promise<Definition> {
   const folder = await mkdtemp(join(tmpdir(), "godwit-definition-"));
   try {
     const archive = join(folder, "archive");
@@ -29,6 +39,7 @@ export async function definitionOf(place: DatabasePlace, session: Session, signa
       "--section=post-data",
       "--no-subscriptions",
       `--exclude-schema=${ownSchema}`,
+      ...(snapshot === null ? [] : [`--snapshot=${snapshot}`]),
       `--file=${archive}`,
       `--dbname=${place.url}`,
     ]);

@@ -8,6 +8,7 @@ import { ownSchema, tables } from "./catalog.ts";
 import { tablePath } from "./names.ts";
 import { placeOf } from "./place.ts";
 import { Session } from "./session.ts";
+import { countOf, uncarriedKinds } from "./uncarried.ts";
 
 interface Server extends Record<string, unknown> {
   readonly version: string;
@@ -39,7 +40,7 @@ export async function* diagnose(
   if (role === "source") {
     yield await dumpFinding(server);
     yield* unreadable(session);
-    yield* uncarried(session);
+    yield* notCarried(session);
   } else {
     yield await emptiness(session);
     yield* privileges(session, server);
@@ -132,45 +133,16 @@ async function* unreadable(session: Session): AsyncGenerator<Finding> {
   }
 }
 
-async function* uncarried(session: Session): AsyncGenerator<Finding> {
+async function* notCarried(session: Session): AsyncGenerator<Finding> {
   const found = await tables(session);
   const nameless = found.filter(({ key }) => key === null).map((one) => displayPath(tablePath(one)));
   if (nameless.length > 0)
     yield note("no key", `${list(nameless)}: copied by one lane each, and proven as a multiset of rows`);
-  for (const [subject, query, text] of countedQueries) {
-    const [row] = await session.rows<{ n: string }>(query);
-    const count = Number(row?.n ?? 0);
-    if (count > 0) yield note(subject, `${count} ${text}`);
+  for (const kind of uncarriedKinds) {
+    const count = await countOf(session, kind);
+    if (count > 0) yield note(kind.subject, `${count} ${kind.text}`);
   }
 }
-
-const countedQueries: readonly (readonly [subject: string, query: string, text: string])[] = [
-  [
-    "large objects",
-    "select pg_catalog.count(*)::text as n from pg_catalog.pg_largeobject_metadata",
-    "are not carried: move them to bytea columns, or copy them by pg_dump and pg_restore",
-  ],
-  [
-    "foreign tables",
-    "select pg_catalog.count(*)::text as n from pg_catalog.pg_foreign_table",
-    "keep their definition; their rows are elsewhere and stay there",
-  ],
-  [
-    "unlogged tables",
-    "select pg_catalog.count(*)::text as n from pg_catalog.pg_class where relkind = 'r' and relpersistence = 'u'",
-    "stay unlogged: a crash of the target's server empties them",
-  ],
-  [
-    "subscriptions",
-    `select pg_catalog.count(*)::text as n from pg_catalog.pg_stat_subscription where pid is not null`,
-    "are not carried: make them on the target when it takes over",
-  ],
-  [
-    "tablespaces",
-    "select pg_catalog.count(*)::text as n from pg_catalog.pg_class where reltablespace <> 0 and oid >= 16384",
-    "tables and indexes come to the target's usual tablespace",
-  ],
-];
 
 async function emptiness(session: Session): Promise<Finding> {
   const rows = await session.rows<Named>(

@@ -1,4 +1,5 @@
 /** A PostgreSQL database as a source: its tables, read as COPY frames under one exported snapshot. */
+import { createHash } from "node:crypto";
 import type pg from "pg";
 import { must } from "../../base/assert.ts";
 import { GodwitError } from "../../base/errors.ts";
@@ -14,11 +15,13 @@ import type {
   ItemEnd,
   Observed,
   PlanPage,
+  Problem,
   ReadRequest,
   Source,
 } from "../../ports/source.ts";
 import { schemas, type Table, table, tables } from "./catalog.ts";
 import { definitionOf } from "./definition.ts";
+import { uncarried } from "./uncarried.ts";
 import { sqlStateOf, translate } from "./errors.ts";
 import { literal, schemaPath, tableOf, tablePath } from "./names.ts";
 import type { DatabasePlace } from "./place.ts";
@@ -59,17 +62,24 @@ export class PostgresSource implements Source {
     // What stands on a target already is met where its schema is made, in one transaction.
     if (this.#options.mayBeAbsent === true) return;
     const snapshot = await (this.#snapshot ??= this.#export());
-    const listed: Entry[] = [
-      ...(await schemas(this.#session)).map((name) => entryOf(schemaPath(name), "directory")),
-      ...(await tables(this.#session)).map((found) => tableEntry(found, snapshot)),
+    const found = await tables(this.#holder);
+    const pin = momentText({ snapshot, listing: listingOf(found) });
+    const listed: readonly Listed[] = [
+      ...(await uncarried(this.#holder)).map((problem) => ({ key: problem.path, problem })),
+      ...[
+        ...(await schemas(this.#holder)).map((name) => entryOf(schemaPath(name), "directory")),
+        ...found.map((one) => tableEntry(one, pin)),
+      ].map((entry) => ({ key: orderKey(entry.path, entry.kind === "directory"), entry })),
     ];
-    const keyed = listed.map((entry) => ({ key: orderKey(entry.path, entry.kind === "directory"), entry }));
-    const rest = keyed.filter(({ key }) => after === null || key > after).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const rest = listed.filter(({ key }) => after === null || key > after).toSorted((a, b) => (a.key < b.key ? -1 : 1));
     for (let from = 0; from < rest.length; from += entriesPerPage) {
       signal.throwIfAborted();
       const page = rest.slice(from, from + entriesPerPage);
-      const cursor = must(page.at(-1), "a page has entries").key;
-      yield { entries: page.map(({ entry }) => entry), problems: [], cursor };
+      yield {
+        entries: page.flatMap((one) => ("entry" in one ? [one.entry] : [])),
+        problems: page.flatMap((one) => ("problem" in one ? [one.problem] : [])),
+        cursor: must(page.at(-1), "a page has entries").key,
+      };
     }
   }
 
@@ -104,8 +114,14 @@ export class PostgresSource implements Source {
     }
   }
 
-  definition(signal: AbortSignal): Promise<Definition> {
-    return definitionOf(this.#place, this.#session, signal);
+  /** @throws source_changed where it cannot be told any more as of that moment, and other tables are there now */
+  async definition(entry: Entry, signal: AbortSignal): Promise<Definition> {
+    const { snapshot, listing } = momentOf(entry);
+    const client = await this.#session.client(signal);
+    const isHeld = await this.#begin(client, entry);
+    await client.query("rollback").catch(() => undefined);
+    if (!isHeld && listingOf(await tables(this.#session)) !== listing) throw otherTables(this.location);
+    return definitionOf(this.#place, this.#session, { snapshot: isHeld ? snapshot : null, signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,8 +185,8 @@ export class PostgresSource implements Source {
   }
 
   /** @returns whether it sees the rows as of the snapshot under which the entry was planned */
-  async #begin(client: pg.Client, { version }: Entry): Promise<boolean> {
-    const id = version.kind === "object" ? version.versionId : null;
+  async #begin(client: pg.Client, entry: Entry): Promise<boolean> {
+    const { snapshot: id } = momentOf(entry);
     try {
       await client.query(`begin ${reading}`);
       if (id === null) return false;
@@ -195,8 +211,30 @@ function entryOf(path: BytePath, kind: Entry["kind"]): Entry {
   return { path, kind, sizeBytes: 0, version, attributes: null, link: null, sparse: false };
 }
 
-function tableEntry(found: Table, snapshot: string): Entry {
-  const version = { kind: "object", etag: found.fingerprint, versionId: snapshot, modifiedMs: 0 } as const;
+type Listed = { readonly key: string } & ({ readonly entry: Entry } | { readonly problem: Problem });
+
+/** When a table was planned: under which snapshot, and with which others beside it. */
+interface Moment {
+  readonly snapshot: string | null;
+  readonly listing: string;
+}
+
+function momentText({ snapshot, listing }: Moment): string {
+  return `${snapshot} ${listing}`;
+}
+
+function momentOf({ version }: Entry): Moment {
+  const [snapshot = null, listing = ""] = version.kind === "object" ? (version.versionId?.split(" ") ?? []) : [];
+  return { snapshot, listing };
+}
+
+function listingOf(found: readonly Table[]): string {
+  const paths = found.map(tablePath).toSorted().join("\n");
+  return createHash("sha256").update(paths).digest("hex").slice(0, 16);
+}
+
+function tableEntry(found: Table, pin: string): Entry {
+  const version = { kind: "object", etag: found.fingerprint, versionId: pin, modifiedMs: 0 } as const;
   return { ...entryOf(tablePath(found), "table"), sizeBytes: Math.max(1, found.bytes), version };
 }
 
@@ -211,6 +249,14 @@ function gone(path: BytePath): GodwitError {
     disposition: "rejected",
     what: `table ${displayPath(path)} is not there any more`,
     hint: "It was dropped or renamed while the job ran. What was copied of it is not to be used.",
+  });
+}
+
+function otherTables(where: string): GodwitError {
+  return new GodwitError("source_changed", {
+    disposition: "fatal",
+    what: `${where} has other tables than when the job was planned, and the snapshot of that moment is gone`,
+    hint: "Nothing was copied yet: start the copy anew with --new.",
   });
 }
 

@@ -244,8 +244,9 @@ function tableStep(path: BytePath): string {
   return `table ${displayPath(path)}`;
 }
 
+/** No name of a table holds a slash. */
 function rowsStep(path: BytePath, chunk: string): string {
-  return `rows ${displayPath(path)} ${chunk}`;
+  return `rows ${displayPath(path)}/${chunk}`;
 }
 
 /** Which preparation of a table its ranges belong to. */
