@@ -13,6 +13,7 @@ import type { Step } from "./measure.ts";
 import { queueComparison } from "./queue.ts";
 import { all, type Case, chosen, type Places, places, type Setting } from "./setting.ts";
 import { bytesBeneath, empty, godwit, godwitIsBuilt, rclone, rcloneProven, syncDisks, touchMemory } from "./sides.ts";
+import { measureRows } from "./rows.ts";
 import { makeTree, type TreeShape } from "./trees.ts";
 
 const mib = 1024 * 1024;
@@ -252,4 +253,7 @@ export const cases: Readonly<Record<string, Case>> = {
 };
 
 /** They compare nothing: each makes a picture of a documentation page. They run only when they are named. */
-export const studies: Readonly<Record<string, (setting: Setting) => Promise<void>>> = { "back-off": drawBackOff };
+export const studies: Readonly<Record<string, (setting: Setting) => Promise<void>>> = {
+  "back-off": drawBackOff,
+  rows: measureRows,
+};

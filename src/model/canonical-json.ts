@@ -6,9 +6,13 @@
  */
 
 interface Open {
-  /** Each with its name, which is the key without its quotes and escapes; null in an array. */
-  readonly members: Map<string, string> | null;
-  readonly elements: string[];
+  readonly isObject: boolean;
+  /** Of an object with their names: `"a":1`. */
+  readonly parts: string[];
+  /** Of an object: as the parts, without quotes and escapes. */
+  readonly names: string[];
+  /** Each name so far is after the one before it, as is usual where a machine has written it. */
+  isSorted: boolean;
   /** Of the member whose value comes next, as it is written. */
   name: string;
 }
@@ -20,6 +24,12 @@ const plus = 0x2b;
 const point = 0x2e;
 const zero = 0x30;
 const nine = 0x39;
+const comma = 0x2c;
+const colon = 0x3a;
+const openingBracket = 0x5b;
+const closingBracket = 0x5d;
+const openingBrace = 0x7b;
+const closingBrace = 0x7d;
 const words = ["true", "false", "null"] as const;
 // oxlint-disable-next-line no-control-regex
 const control = /[\u0000-\u001f]/;
@@ -54,22 +64,22 @@ class Reader {
     const code = this.#text.charCodeAt(this.#at);
     if (code === quote) return this.#string();
     if (code === minus || (code >= zero && code <= nine)) return this.#number();
-    if (this.#take("[")) return this.#openArray();
-    if (this.#take("{")) return this.#openObject();
+    if (this.#take(openingBracket)) return this.#openArray();
+    if (this.#take(openingBrace)) return this.#openObject();
     const word = words.find((each) => this.#text.startsWith(each, this.#at)) ?? null;
     this.#at += word?.length ?? 0;
     return word;
   }
 
   #openArray(): string {
-    if (this.#take("]")) return "[]";
-    this.#open.push({ members: null, elements: [], name: "" });
+    if (this.#take(closingBracket)) return "[]";
+    this.#open.push(opened(false));
     return "open";
   }
 
   #openObject(): string | null {
-    if (this.#take("}")) return "{}";
-    const open: Open = { members: new Map(), elements: [], name: "" };
+    if (this.#take(closingBrace)) return "{}";
+    const open = opened(true);
     this.#open.push(open);
     return this.#name(open) ? "open" : null;
   }
@@ -83,19 +93,19 @@ class Reader {
         this.#skipSpace();
         return this.#at === this.#text.length ? whole : null;
       }
-      if (open.members === null) open.elements.push(whole);
-      else open.members.set(nameOf(open.name), `${open.name}:${whole}`);
-      if (this.#take(",")) return open.members === null || this.#name(open) ? "more" : null;
-      if (!this.#take(open.members === null ? "]" : "}")) return null;
+      if (open.isObject) addMember(open, whole);
+      else open.parts.push(whole);
+      if (this.#take(comma)) return !open.isObject || this.#name(open) ? "more" : null;
+      if (!this.#take(open.isObject ? closingBrace : closingBracket)) return null;
       this.#open.pop();
-      whole = open.members === null ? `[${open.elements.join(",")}]` : objectText(open.members);
+      whole = open.isObject ? objectText(open) : `[${open.parts.join(",")}]`;
     }
   }
 
   #name(open: Open): boolean {
     this.#skipSpace();
     const name = this.#text.charCodeAt(this.#at) === quote ? this.#string() : null;
-    if (name === null || !this.#take(":")) return false;
+    if (name === null || !this.#take(colon)) return false;
     open.name = name;
     return true;
   }
@@ -160,9 +170,9 @@ class Reader {
   }
 
   /** Goes past this mark if it is what comes after spaces. */
-  #take(mark: string): boolean {
+  #take(mark: number): boolean {
     this.#skipSpace();
-    return this.#takeCode(mark.charCodeAt(0));
+    return this.#takeCode(mark);
   }
 
   #skipSpace(): void {
@@ -179,10 +189,25 @@ function nameOf(literal: string): string {
   return literal.includes("\\") ? (JSON.parse(literal) as string) : literal.slice(1, -1);
 }
 
-function objectText(members: ReadonlyMap<string, string>): string {
-  // By code units, as ECMAScript compares texts.
-  const names = [...members.keys()].toSorted();
-  return `{${names.map((name) => members.get(name)).join(",")}}`;
+function opened(isObject: boolean): Open {
+  return { isObject, parts: [], names: [], isSorted: true, name: "" };
+}
+
+function addMember(open: Open, value: string): void {
+  const name = nameOf(open.name);
+  const last = open.names.at(-1);
+  // By code units, as ECMAScript compares texts. A name that comes twice is not after itself.
+  if (last !== undefined && last >= name) open.isSorted = false;
+  open.names.push(name);
+  open.parts.push(`${open.name}:${value}`);
+}
+
+function objectText({ names, parts, isSorted }: Open): string {
+  if (isSorted) return `{${parts.join(",")}}`;
+  // The last of each name stays.
+  const last = new Map(names.map((name, index) => [name, parts[index] as string]));
+  const sorted = [...last.keys()].toSorted();
+  return `{${sorted.map((name) => last.get(name)).join(",")}}`;
 }
 
 interface NumberParts {

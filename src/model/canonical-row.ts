@@ -7,6 +7,7 @@
  * have their highest byte first; what has no fixed length comes after its length in bytes (32 bits).
  */
 import { assert } from "../base/assert.ts";
+import { trimEndOf } from "../base/trim-end.ts";
 import { canonicalJsonText } from "./canonical-json.ts";
 import { CanonicalWriter } from "./canonical-writer.ts";
 import type { ColumnType } from "./column-type.ts";
@@ -174,9 +175,7 @@ function writeText(value: RowValue, writer: CanonicalWriter): void {
 /** Without the spaces at its end; whatever else is white counts. */
 function writePadded(value: RowValue, writer: CanonicalWriter): void {
   if (typeof value !== "string") unfit("text", value);
-  let end = value.length;
-  while (end > 0 && value.charCodeAt(end - 1) === 0x20) end -= 1;
-  writeText(end === value.length ? value : value.slice(0, end), writer);
+  writeText(trimEndOf(value, " "), writer);
 }
 
 function writeBytes(value: RowValue, writer: CanonicalWriter): void {

@@ -9,6 +9,11 @@ const microsecondsOfSecond = 1_000_000;
 const secondsOfDay = 86_400;
 export const microsecondsOfDay = secondsOfDay * microsecondsOfSecond;
 
+const space = 0x20;
+const hyphen = 0x2d;
+const colon = 0x3a;
+const letterT = 0x54;
+
 const daysOfEra = 146_097;
 const yearsOfEra = 400;
 /** From 0000-03-01, where a year of this count begins, to 1970-01-01. */
@@ -67,6 +72,7 @@ export function formatDate(days: number): string {
 
 /** @returns days since 1970-01-01 */
 export function parseDate(text: string): number | null {
+  if (text.length === 10) return usualDate(text);
   const parsed = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/.exec(text);
   return parsed === null ? infinityOf(text) : daysOfTexts(parsed, parsed[4]);
 }
@@ -151,9 +157,55 @@ export function parseInstant(text: string): number | bigint | null {
   return infinity ?? parseStamp(text, true);
 }
 
+/** `2024-02-29` at the start of a text, the form of nearly all dates: without a pattern it is read in a fifth of the time. */
+function usualDate(text: string): number | null {
+  if (text.charCodeAt(4) !== hyphen || text.charCodeAt(7) !== hyphen) return null;
+  const [year, month, day] = [digitsAt(text, 0, 4), digitsAt(text, 5, 2), digitsAt(text, 8, 2)];
+  return year < 1 || month < 0 || day < 0 ? null : daysOf(year, month, day);
+}
+
+/** `12:34:56` at a place. */
+function usualTime(text: string, at: number): number | null {
+  if (text.charCodeAt(at + 2) !== colon || text.charCodeAt(at + 5) !== colon) return null;
+  const [hours, minutes, seconds] = [digitsAt(text, at, 2), digitsAt(text, at + 3, 2), digitsAt(text, at + 6, 2)];
+  const isTime = hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60 && seconds >= 0 && seconds < 60;
+  return isTime ? ((hours * 60 + minutes) * 60 + seconds) * microsecondsOfSecond : null;
+}
+
+/** @returns below 0 where something else stands there */
+function digitsAt(text: string, at: number, count: number): number {
+  let value = 0;
+  for (let place = at; place < at + count; place += 1) {
+    const digit = text.charCodeAt(place) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** What may follow the seconds: a fraction, and a zone of hours. */
+const usualRest = /^(?:\.(\d{1,6}))?(?:Z|([+-])(\d\d)(?::?00)?)?$/;
+
+/** The most frequent forms; null for any other, and for what is no time at all. */
+function usualStamp(text: string, hasZone: boolean): number | bigint | null {
+  const separator = text.charCodeAt(10);
+  if (text.length < 19 || (separator !== space && separator !== letterT)) return null;
+  const [days, time] = [usualDate(text), usualTime(text, 11)];
+  if (days === null || time === null) return null;
+  if (text.length === 19) return hasZone ? null : joinDay(days, time);
+  const rest = usualRest.exec(text.slice(19));
+  if (rest === null) return null;
+  const [whole, fraction = "", sign, hours] = rest;
+  if ((sign !== undefined || whole.endsWith("Z")) !== hasZone || Number(hours) > 15) return null;
+  const zone = sign === undefined ? 0 : Number(`${sign}${hours}`) * 3_600 * microsecondsOfSecond;
+  return joinDay(days, time + Number(fraction.padEnd(mostDigits, "0")) - zone);
+}
+
 const stampForm = /^(\d{4,7})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|z|[+-][\d:]{2,8})?( BC)?$/;
 
 function parseStamp(text: string, hasZone: boolean): number | bigint | null {
+  const usual = usualStamp(text, hasZone);
+  if (usual !== null) return usual;
   const parsed = stampForm.exec(text);
   if (parsed === null) return null;
   const [zone, era] = [parsed[8], parsed[9]];

@@ -176,6 +176,19 @@ test.for([
   expect(castBetween(parseColumnType(from), parseColumnType(to))).toBe(null);
 });
 
+test("values that are very long are read, or refused, in no time", () => {
+  const many = 1_000_000;
+  expect(cast(`${"1".repeat(many)}x`, "text", "decimal")).toBe("unreadable");
+  expect(cast(`1.${"0".repeat(many)}x`, "text", "int4")).toBe("unreadable");
+  expect(cast(`1${"0".repeat(100_000)}1`, "text", "float8")).toBe("out_of_range");
+  expect(cast(`0.5${"0".repeat(100_000)}1`, "decimal", "float8")).toBe("inexact");
+  expect(cast(`a${" ".repeat(many)}b`, "text", "char(2)")).toBe("too_long");
+  expect(cast(`a${" ".repeat(many)}`, "text", "char(2)")).toBe("a");
+  expect(cast("-".repeat(many), "text", "uuid")).toBe("unreadable");
+  expect(cast("2".repeat(many), "text", "timestamptz")).toBe("unreadable");
+  expect(cast("[".repeat(many), "text", "json")).toBe("unreadable");
+});
+
 test("what a cast says names the type, and never the value", () => {
   const made = castBetween(parseColumnType("text"), parseColumnType("int4"))?.("secret");
   expect(made).toMatchObject({ reason: "unreadable", what: "is no int4: cannot be read as one" });

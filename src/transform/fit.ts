@@ -1,4 +1,5 @@
 /** Whether a value of a column's kind keeps the column's bounds: its width, its digits, its length. */
+import { trimEndOf } from "../base/trim-end.ts";
 import type { ColumnType } from "../model/column-type.ts";
 import { columnTypeName, mostDigits } from "../model/column-type.ts";
 import { digitsOf, isFiniteDecimal, normalDecimal, withScale } from "../model/decimal.ts";
@@ -64,11 +65,24 @@ function integerFit(type: Extract<ColumnType, { kind: "integer" }>): Cast {
 }
 
 function decimalFit(type: ColumnType, precision: number, scale: number): Cast {
-  const [outside, inexact] = [unfitFor(type, "out_of_range"), unfitFor(type, "inexact")];
+  const fit = normalDecimalFit(type, precision, scale);
+  const outside = unfitFor(type, "out_of_range");
   return (value) => {
     const normal = normalDecimal(value as string);
+    return normal === null ? outside : fit(normal);
+  };
+}
+
+/** For decimals in normal form. */
+export function normalDecimalFit(
+  type: ColumnType,
+  precision: number,
+  scale: number,
+): (normal: string) => string | Unfit {
+  const [outside, inexact] = [unfitFor(type, "out_of_range"), unfitFor(type, "inexact")];
+  return (normal) => {
     // NaN has no digits that could be too many; PostgreSQL takes it in any numeric, others in none.
-    if (normal === null || !isFiniteDecimal(normal)) return outside;
+    if (!isFiniteDecimal(normal)) return outside;
     const { whole, fraction } = digitsOf(normal);
     if (whole > precision - scale) return outside;
     return fraction > scale ? inexact : withScale(normal, scale);
@@ -91,7 +105,7 @@ function textFit(type: ColumnType, length: number, isPadded: boolean): Cast {
     const text = value as string;
     if (text.length <= length || codePoints(text) <= length) return value;
     if (!isPadded) return unfit;
-    const bare = text.replace(/ +$/, "");
+    const bare = trimEndOf(text, " ");
     return codePoints(bare) <= length ? bare : unfit;
   };
 }

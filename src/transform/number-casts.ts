@@ -1,8 +1,9 @@
 /** Between integers, decimals, floats, booleans and their texts. Nothing is rounded: what would be is `inexact`. */
+import { trimEndOf } from "../base/trim-end.ts";
 import type { ColumnType } from "../model/column-type.ts";
 import { isFiniteDecimal, isWholeDecimal, normalDecimal } from "../model/decimal.ts";
 import { wholeNumber } from "../model/row-value.ts";
-import { fitOf, unfitFor } from "./fit.ts";
+import { fitOf, normalDecimalFit, unfitFor } from "./fit.ts";
 import { type Cast, inTurn, unchanged, type Unfit } from "./unfit.ts";
 
 type Integer = Extract<ColumnType, { kind: "integer" }>;
@@ -82,9 +83,7 @@ export function toDecimal(from: ColumnType, to: Extract<ColumnType, { kind: "dec
     case "decimal":
       return from.precision !== null && from.precision === to.precision && from.scale === to.scale ? unchanged : fit;
     case "text":
-      if (to.precision === null)
-        return (value) => (isPlain(value as string) ? value : (normalDecimal(value as string) ?? unreadable));
-      return (value) => (normalDecimal(value as string) === null ? unreadable : fit(value));
+      return decimalOfText(to, unreadable);
     case "integer":
       return inTurn((value) => (value as number).toString(), fit);
     case "boolean":
@@ -94,6 +93,17 @@ export function toDecimal(from: ColumnType, to: Extract<ColumnType, { kind: "dec
     default:
       return null;
   }
+}
+
+function decimalOfText(to: Extract<ColumnType, { kind: "decimal" }>, unreadable: Unfit): Cast {
+  const { precision, scale } = to;
+  if (precision === null)
+    return (value) => (isPlain(value as string) ? value : (normalDecimal(value as string) ?? unreadable));
+  const fit = normalDecimalFit(to, precision, scale ?? 0);
+  return (value) => {
+    const normal = normalDecimal(value as string);
+    return normal === null ? unreadable : fit(normal);
+  };
 }
 
 /** As an engine writes it: its scale is kept then. */
@@ -142,12 +152,8 @@ function floatOfText(to: Float): Cast {
 }
 
 function significantDigits(normal: string): number {
-  return (
-    normal
-      .replace(/^-?(?:0\.0*)?/, "")
-      .replace(".", "")
-      .replace(/0+$/, "").length || 1
-  );
+  const digits = normal.replace(/^-?(?:0\.0*)?/, "").replace(".", "");
+  return trimEndOf(digits, "0").length;
 }
 
 /** The shortest text that means this float and no other. */
