@@ -5,6 +5,7 @@ import { canonicalJsonText } from "./canonical-json.ts";
 test.for([
   ["the same as it is", '[1,true,null,"a"]', '[1,true,null,"a"]'],
   ["without spaces", ' {"b" : [ ] ,\n\t"a":{ } } ', '{"a":{},"b":[]}'],
+  ["the last of a name that comes twice in turn", '{"a":1,"a":2}', '{"a":2}'],
   ["the last of each name", '{"a":1,"b":2,"a":3}', '{"a":3,"b":2}'],
   ["strings by their characters", String.raw`["é\/\n\"😀"]`, String.raw`["é/\n\"😀"]`],
   ["halves of characters stay escaped", String.raw`"\ud83d"`, String.raw`"\ud83d"`],
