@@ -33,6 +33,7 @@ export const problemTitles: Readonly<Record<ErrorCode, string>> = {
   upload_vanished: "What was under way on the target is gone",
   condition_failed: "Somebody else wrote the same object",
   digest_mismatch: "The target holds other bytes than were sent",
+  table_differs: "A table is not the same on both sides",
   too_many_deletes: "More would be deleted than is allowed",
   deletion_withheld: "Nothing is deleted while entries are missing",
   job_locked: "Another process works on the job",

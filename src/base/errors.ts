@@ -50,6 +50,7 @@ export const errorCodes = [
   "upload_vanished",
   "condition_failed",
   "digest_mismatch",
+  "table_differs",
   "too_many_deletes",
   "deletion_withheld",
   "job_locked",

@@ -59,8 +59,11 @@ function refuseForDatabases(
 ): void {
   if (!isDatabase(source) && !isDatabase(target)) return;
   if (isDatabase(source) !== isDatabase(target))
-    throw usage("a database is copied to a database alone", "Name a database on both sides.");
-  if (kind !== "copy") throw usage(`databases are not for ${kind}`, "Use godwit copy, to an empty database.");
+    throw usage(
+      kind === "check" ? "a database is compared with a database alone" : "a database is copied to a database alone",
+      "Name a database on both sides.",
+    );
+  if (kind === "sync") throw usage("databases are not for sync", "Use godwit copy, to an empty database.");
   const given: readonly (readonly [option: string, isGiven: boolean])[] = [
     ["--include", values.include.length > 0],
     ["--exclude", values.exclude.length > 0],
@@ -85,6 +88,7 @@ export function openOptions(jobId: string, spec: JobSpec): OpenOptions {
     filesFrom: spec.filesFrom?.path ?? null,
     s3: spec.s3,
     seals: !spec.source.startsWith("s3:"),
+    momentOfEach: spec.kind === "check",
   };
 }
 

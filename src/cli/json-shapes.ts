@@ -60,6 +60,21 @@ const job = z.strictObject({
   deleted: count,
   deletions_failed: count.describe("what `--delete` was to remove and did not: each is named in the report"),
   last_failure_reason: error.nullable(),
+  differences: z
+    .array(
+      z.strictObject({
+        path: z.string().describe("a schema, or `schema/table`"),
+        outcome: z.enum(["missing", "extra", "different"]).describe("in the second database"),
+        what: z.string().nullable().describe("of what is different: how, with numbers"),
+        rows: z
+          .array(z.string())
+          .describe(
+            "lines of a diff, of columns or of up to 20 rows: `-` what stands in the first, `+` in the second; long values are cut",
+          ),
+      }),
+    )
+    .optional()
+    .describe("only of a check of databases that has ended here: the first 100; the report names all"),
   report_failure: error.optional().describe("only where --report was given: why the report could not be written"),
 });
 export const jobShape = job.meta({ id: "job" });

@@ -37,6 +37,23 @@ test("small files share a pack up to 64 MiB, and what is larger gets a head of i
   expect(cursor).toBe("d");
 });
 
+test("tables that end while they are planned stand in rows of their own, beside what is no table", () => {
+  const cut = cutter();
+  const ending = { outcome: "extra", evidence: "none", error: null } as const;
+  const version = { kind: "object", etag: "", versionId: null, modifiedMs: 0 } as const;
+  for (const kind of ["directory", "table"] as const)
+    cut.add({ type: "settle", entry: { ...entry(kind, 8), kind, version }, ending });
+  const rows = cut.take(true).chunks.map(({ kind, items, settled }) => ({
+    kind,
+    paths: unpackItems(items).map(({ entry: { path } }) => path),
+    told: settled?.told.map(({ item, outcome }) => `${item} ${outcome}`),
+  }));
+  expect(rows.toSorted((a, b) => String(a.paths).localeCompare(String(b.paths)))).toEqual([
+    { kind: "settled", paths: ["directory"], told: ["0 extra"] },
+    { kind: "settled", paths: ["table"], told: ["0 extra"] },
+  ]);
+});
+
 test("files of several blocks get a head of their own where each file is to have a digest of its own", () => {
   const cut = cutter(true);
   for (const [name, size] of [

@@ -80,7 +80,8 @@ export class Cutter {
     this.#entries += 1;
     this.#bytes += entry.sizeBytes;
     if (decision.type === "settle") {
-      this.#pack("settled", item, decision);
+      if (entry.kind === "table") this.#settleTable(item, decision.ending);
+      else this.#pack("settled", item, decision);
     } else if (entry.kind === "directory") {
       this.#pack("directories", item, decision);
     } else if (entry.kind === "hardlink") {
@@ -122,7 +123,7 @@ export class Cutter {
       entry,
       offset: 0,
       length,
-      blockBytes: this.#limits.blockBytes(moves ? length : 0),
+      blockBytes: entry.kind === "table" ? Math.max(1, length) : this.#limits.blockBytes(moves ? length : 0),
       compare: moves && decision.compare,
       standing: moves ? decision.standing : undefined,
     };
@@ -147,6 +148,13 @@ export class Cutter {
       this.#close(kind, row);
       this.#full ||= kind === "pack";
     }
+  }
+
+  /** Tables never stand among files. */
+  #settleTable(item: Item, ending: PlannedEnding): void {
+    const settled = new SettledWriter();
+    settled.add(0, item.entry.sizeBytes, ending);
+    this.#rows.push({ kind: "settled", items: packItems([item]), attempt: 0, settled: settled.finish() });
   }
 
   #close(kind: ChunkKind, { items, settled, lost }: Row): void {

@@ -52,6 +52,11 @@ export function decideCheck(entry: Entry, there: Entry | null, judgesDirectories
   if (entry.kind === "symlink" || there.kind === "symlink") {
     return settle(entry, there.kind === entry.kind && there.link === entry.link ? "identical" : "different", null);
   }
+  if (entry.kind === "table" || there.kind === "table") {
+    // Their sizes are the room that they take, which says nothing of their rows.
+    if (entry.kind !== there.kind) return settle(entry, "different", null);
+    return { type: "move", entry, compare: true, losses: [] };
+  }
   // A hard link is one more name of a file: what counts is what stands under the name.
   if (entry.sizeBytes !== there.sizeBytes) return settle(entry, "different", null);
   return { type: "move", entry: asKind(entry, "file"), compare: true, losses: [] };

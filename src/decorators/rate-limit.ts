@@ -27,6 +27,9 @@ export function limitReads(source: Source, limit: SharedLimit, clock: Clock): So
       partBytes: (entry, parts, signal) => source.partBytes?.(entry, parts, signal) ?? Promise.resolve(null),
     }),
     ...(source.cut !== undefined && { cut: source.cut.bind(source) }),
+    ...(source.openTable !== undefined && {
+      openTable: (entry, signal) => source.openTable?.(entry, signal, budget) ?? Promise.resolve(null),
+    }),
     ...(source.definition !== undefined && { definition: source.definition.bind(source) }),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
     read: (request, signal) => source.read({ ...request, budget }, signal),

@@ -11,6 +11,7 @@ import type { Assignment } from "../ports/assignment.ts";
 import type { ExtendedAttributes } from "../ports/source.ts";
 import type { Target } from "../ports/target.ts";
 import { compare, compareItems, type Comparison, endingOfCheck } from "../verifier/compare.ts";
+import { compareTable } from "../verifier/compare-tables.ts";
 import { readBack } from "../verifier/read-back.ts";
 import type { VerifierRole } from "../verifier/role.ts";
 import { refusal, type WorkerRole } from "../worker/role.ts";
@@ -37,6 +38,7 @@ export async function execute(roles: Roles, task: Task, run: Run): Promise<TaskR
   const assignment: Assignment = { task, items, work, skip, ...run };
   if (task.stage === "compare") return compare(roles.verifier, assignment);
   if (task.stage === "prepare" && items[0]?.compare === true) {
+    if (items[0].entry.kind === "table") return compareTable(roles.verifier, assignment);
     const found = await compareHead(roles, assignment);
     if (found !== null) return found;
   }

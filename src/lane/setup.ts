@@ -4,6 +4,7 @@ import type { SharedLimit } from "../decorators/shared-limit.ts";
 import { sha256Pairs } from "../platform/sha256-pair.ts";
 import type { JobSpec } from "../model/job.ts";
 import type { Meter } from "../model/meter.ts";
+import { isDatabase } from "../model/place.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { OpenOptions } from "../ports/connector.ts";
 import type { Source } from "../ports/source.ts";
@@ -66,7 +67,7 @@ export async function rolesOf({ setup, places, clock, meter, limit }: RoleParts)
   const { spec } = setup;
   const source = limit === null ? places.source : limitReads(places.source, limit, clock);
   const { target, existing } = places;
-  const existingReadFrom = spec.target.startsWith("s3:") ? "store" : "cache";
+  const existingReadFrom = spec.target.startsWith("s3:") || isDatabase(spec.target) ? "store" : "cache";
   const evidence = await evidenceProvider(spec, source);
   const newPair = sha256Pairs();
   return {

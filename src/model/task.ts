@@ -106,12 +106,14 @@ export type TaskResult =
   | {
       readonly type: "same";
       readonly digests: Uint8Array;
+      /** Of a table. */
+      readonly rows?: number;
       readonly evidence: Evidence;
       readonly readFrom: ReadFrom;
       readonly lost: readonly ItemLoss[];
     }
-  /** `godwit check` on a head: the content differs. */
-  | { readonly type: "different" }
+  /** `godwit check` on a head: the content differs; of a table, in which columns or rows. */
+  | { readonly type: "different"; readonly error?: ErrorRecord }
   | { readonly type: "prehashed"; readonly digests: Uint8Array; readonly endings: readonly ItemEnding[] }
   | {
       readonly type: "transferred";

@@ -12,6 +12,7 @@ import { noEffects, attemptsMax, type ChunkView, type Effects, type HeadEffect, 
 import type { Evidence } from "./entry.ts";
 import { addCounters, type Counters } from "./job.ts";
 import { displayPath, rootPath } from "./path.ts";
+import { rowsTag } from "./row-count.ts";
 import {
   failEntry,
   failItems,
@@ -37,7 +38,8 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
       return { ...noEffects, place: next, attempt, staging: result.staging, ranges };
     }
     case "same": {
-      const progress = { firstBlock: 0, receipts: wholeReceipts(result.digests), bytes: 0, endings: [] };
+      const receipts = wholeReceipts(result.digests, result.rows);
+      const progress = { firstBlock: 0, receipts, bytes: 0, endings: [] };
       const identical = plainEnding(0, "identical", result.evidence);
       // After a repair began, a second look may find that nothing was wrong.
       const ranges: RangesEffect | null = hasRanges ? { type: "drop" } : null;
@@ -53,7 +55,7 @@ export function afterResult(row: ChunkView, result: TaskResult, traits: JobTrait
       });
     }
     case "different":
-      return endRow(row, { ...noEffects, place: ended, attempt, endings: [plainEnding(0, "different", "none")] });
+      return endRow(row, { ...noEffects, place: ended, attempt, endings: [different(result.error ?? null)] });
     case "prehashed":
       if (kind === "range" && result.endings[0] !== undefined) return endEntry(row, result.endings[0]);
       return settleItems(row, result.endings, { ...noEffects, place: next, attempt, prehash: result.digests });
@@ -255,12 +257,16 @@ function endRow(row: ChunkView, effects: Effects): Effects {
   return settleItems(row, [], effects);
 }
 
-function wholeReceipts(digests: Uint8Array): Progress["receipts"] {
-  return { count: digests.length / 32, digests, tags: null };
+function wholeReceipts(digests: Uint8Array, rows?: number): Progress["receipts"] {
+  return { count: digests.length / 32, digests, tags: rows === undefined ? null : [rowsTag(rows)] };
 }
 
 export function plainEnding(item: number, outcome: ItemEnding["outcome"], evidence: Evidence): ItemEnding {
   return { item, outcome, evidence, error: null, now: null, again: false };
+}
+
+function different(error: ErrorRecord | null): ItemEnding {
+  return { ...plainEnding(0, "different", "none"), error };
 }
 
 export function failure(item: number, error: ErrorRecord): ItemEnding {

@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly missingRoot?: "make" | "accept" | "refuse";
   /** The tree is looked at as it may be already: one that is not there lists nothing. False when absent. */
   readonly mayBeAbsent?: boolean;
+  /** A database is listed without a moment of which all of it is read later: each table has one of its own. False when absent. */
+  readonly momentOfEach?: boolean;
   /** The list is another place's: a path in it that cannot stand here is not there, and no error. False when absent. */
   readonly listIsForeign?: boolean;
   /** False: the source lists no directories, so that none will be given its mode at the end. True when absent. */

@@ -1,5 +1,5 @@
 import type { ErrorRecord } from "../base/errors.ts";
-import type { Work } from "../model/chunk.ts";
+import type { RowRange, Work } from "../model/chunk.ts";
 import type { Entry, Outcome } from "../model/entry.ts";
 import type { BytePath } from "../model/path.ts";
 import type { SizedRows } from "../model/task.ts";
@@ -143,6 +143,39 @@ export interface Definition {
   readonly after: string;
 }
 
+/** A column, in the words of its database. */
+export interface TableColumn {
+  readonly name: string;
+  /** With its modifiers, and its collation where that is not the type's. */
+  readonly type: string;
+}
+
+/** A row in the form of text, which is the same on two sides that hold the same. Views: valid until the next row. */
+export interface TableRow {
+  /** Says which row it is: its key, or all of it where the table has none. */
+  readonly identity: Uint8Array;
+  readonly bytes: Uint8Array;
+  /** By column; null for NULL. */
+  values(): ReadonlyMap<string, string | null>;
+}
+
+/**
+ * One table as of one moment, for as long as it is open. One call at a time, each generator to its end. A range is known
+ * on both sides of a comparison by what one of them has cut.
+ */
+export interface OpenTable extends AsyncDisposable {
+  readonly columns: readonly TableColumn[];
+  /** In this order; null where nothing says which row is which. */
+  readonly key: readonly string[] | null;
+  /** All rows and columns, those too that the database computes itself. */
+  cut(rangeBytes: number): Promise<readonly RowRange[]>;
+  /** @returns at the end, how many rows were given. Each chunk is one row where the range is not ordered */
+  read(range: RowRange): AsyncGenerator<Uint8Array, number>;
+  rows(range: RowRange): AsyncGenerator<TableRow>;
+  /** Also of rows that no range holds, since a part of their key is NULL. */
+  count(): Promise<number>;
+}
+
 /** Where entries come from. Reading is free of side effects; every method may be called again after an abort. */
 export interface Source extends AsyncDisposable {
   /** As shown to people; never with credentials. */
@@ -160,6 +193,8 @@ export interface Source extends AsyncDisposable {
   observe(entry: Entry, signal: AbortSignal): Promise<Observed | null>;
   /** Tables: cuts one into ranges of rows, which together are all of it. */
   cut?(entry: Entry, chunkBytes: number, signal: AbortSignal): Promise<readonly SizedRows[]>;
+  /** Tables: one of them, to be compared with that of another side. @returns null when it is not there */
+  openTable?(entry: Entry, signal: AbortSignal, budget?: ReadBudget): Promise<OpenTable | null>;
   /** A database: all that it is beside its rows, as of the moment at which the entry was planned. */
   definition?(entry: Entry, signal: AbortSignal): Promise<Definition>;
   /**

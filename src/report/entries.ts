@@ -4,6 +4,7 @@ import type { ErrorRecord } from "../base/errors.ts";
 import { blockStarts, type Item } from "../model/chunk.ts";
 import { versionText } from "../model/entry.ts";
 import { decodeItems } from "../model/item-codec.ts";
+import { rowsOfTags } from "../model/row-count.ts";
 import type { JobSpec } from "../model/job.ts";
 import type { ItemEnding } from "../model/task.ts";
 import type { ChunkRecord } from "../ports/store.ts";
@@ -100,7 +101,8 @@ function largeEntry(large: LargeEntry, spec: JobSpec, findings: RowFindings): re
     return [{ ...entry, evidence: evidenceOfLarge(large), sha256: large.sha256, ...rows, ranges: large.ranges }];
   }
   addDigests(entry, item, row.receipts.digests, spec);
-  return [entry];
+  const rows = rowsOfTags(row.receipts.tags);
+  return [rows === null ? entry : { ...entry, rows }];
 }
 
 interface Told {

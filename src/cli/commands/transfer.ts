@@ -27,7 +27,7 @@ import {
   type Values,
 } from "../job-options.ts";
 import { jobSpec } from "../job-spec.ts";
-import { storedExceptions, tellExceptions } from "../exceptions.ts";
+import { differencesOf, storedExceptions, tellExceptions } from "../exceptions.ts";
 import { exitCodeOf, isClean, jobJson, jobText } from "../outcome.ts";
 import { refuseReport, writeJobReport } from "../report-file.ts";
 import { runJob } from "../run-job.ts";
@@ -53,20 +53,21 @@ const examples: Readonly<Record<JobSpec["kind"], readonly Example[]>> = {
   check: [
     { line: "godwit check /srv/share /mnt/new", says: "by content; exit 1 when they differ" },
     { line: "godwit check /srv/share s3://bucket/share --json" },
+    { line: "godwit check postgres://a/shop postgres://b/shop", says: "two databases: tables, columns and rows" },
   ],
 };
 
 const summaries: Readonly<Record<JobSpec["kind"], string>> = {
   copy: "copy a tree and prove that all of it arrived",
   sync: "bring the target up to date: what changed since the last pass, by size and time",
-  check: "compare two trees by content; writes nothing",
+  check: "compare two trees or databases by content; writes nothing",
 };
 
 const descriptions: Readonly<Record<JobSpec["kind"], string>> = {
   copy: "Copies a tree and proves that all of it arrived. The same command again resumes an unfinished job. What is already there is compared by content.",
   sync: "Brings the target up to date. What is already there is compared by size and modification time, unless --compare content is given.",
   check:
-    "Compares two trees by content, whoever copied them, and names what is missing, extra or different. Writes nothing to either.",
+    "Compares two trees or two databases by content, whoever copied them, and names what is missing, extra or different; of tables, the rows too. Writes nothing to either.",
 };
 
 const copyOptions = { ...transferOptions, ...serverJobOptions };
@@ -206,7 +207,11 @@ export async function runToEnd({ store, job, values, surroundings }: RunToEnd): 
   if (!values.json) stdout.write(`${jobText(end, performance.now() - startedMs)}\n`);
   const report = values.report === null ? null : await writeReportAfter({ store, job: end, values });
   const reportFailure = report instanceof GodwitError ? report : null;
-  if (values.json) answer(surroundings, jobJson(end, null, reportFailure));
+  if (values.json)
+    answer(surroundings, {
+      ...jobJson(end, null, reportFailure),
+      ...(await differencesOf(end, storedExceptions(store, end.id))),
+    });
   else stdout.write(`${typeof report === "string" ? report : whereText(end, values.state)}\n`);
   if (end.failure !== null) tellError(end.failure, stderr);
   if (reportFailure !== null) tellError(reportFailure, stderr);

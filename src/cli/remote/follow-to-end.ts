@@ -4,7 +4,7 @@ import { GodwitError, toGodwitError } from "../../base/errors.ts";
 import { visible } from "../../base/visible.ts";
 import { answer } from "../answer.ts";
 import { Display } from "../display.ts";
-import { tellExceptions } from "../exceptions.ts";
+import { differencesOf, tellExceptions } from "../exceptions.ts";
 import type { CounterName } from "../../model/job.ts";
 import { exitCodeOf, isClean, jobJson, jobText, whereOption } from "../outcome.ts";
 import { formatOf } from "../report-file.ts";
@@ -69,7 +69,11 @@ async function tellEnd(request: FollowToEnd, last: Migration, startedMs: number)
   if (!values.json) stdout.write(`${jobText(job, elapsedMs(last) ?? performance.now() - startedMs)}\n`);
   const report = values.report === null ? null : await reportAfter(request, job.id, values.report);
   const reportFailure = report instanceof GodwitError ? report : null;
-  if (values.json) answer(surroundings, jobJson(job, null, reportFailure));
+  if (values.json)
+    answer(surroundings, {
+      ...jobJson(job, null, reportFailure),
+      ...(await differencesOf(job, remoteExceptions(server, job.id))),
+    });
   else
     stdout.write(
       `${typeof report === "string" ? report : `  report: godwit report ${job.id}${visible(whereOption(job))}`}\n`,

@@ -12,6 +12,10 @@ export interface Column {
   readonly isGenerated: boolean;
   /** Its binary form means the same on every server. */
   readonly isPortable: boolean;
+  /** Where it is not that of the type. */
+  readonly collation: string | null;
+  /** Its order depends on a collation that is not that of bytes. */
+  readonly isCollated: boolean;
 }
 
 export interface KeyColumn {
@@ -48,6 +52,12 @@ interface Row {
  */
 const textOnly = "^_?(reg.*|aclitem|pg_node_tree|tsquery|int2vector|oidvector)$";
 
+/** Of attribute `a` and its collation `l`, or null. */
+const isCollated = `case when a.attcollation = 0 then false
+        when l.collprovider = 'd' then (select d.datcollate not in ('C', 'POSIX') or d.datlocprovider <> 'c'
+          from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
+        else l.collcollate is null or l.collcollate not in ('C', 'POSIX') end`;
+
 /**
  * Tables with rows of their own, which no extension owns. A unique index is a key when it is about all rows, its columns
  * are never null, and their types have one order everywhere.
@@ -64,17 +74,19 @@ select n.nspname as schema, c.relname as name, pg_catalog.pg_table_size(c.oid) a
         when 'd' then b.typtype = 'b' and b.oid < 16384 and b.typsend <> 0 and b.typname !~ '${textOnly}'
         when 'r' then t.oid < 16384
         when 'm' then t.oid < 16384
-        else false end) order by a.attnum), '[]')::text
+        else false end,
+      'collation', case when a.attcollation <> t.typcollation then
+        (select pg_catalog.quote_ident(ln.nspname) || '.' || pg_catalog.quote_ident(l.collname)
+          from pg_catalog.pg_namespace ln where ln.oid = l.collnamespace) end,
+      'isCollated', ${isCollated}) order by a.attnum), '[]')::text
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid = a.atttypid
     left join pg_catalog.pg_type b on b.oid = t.typbasetype
+    left join pg_catalog.pg_collation l on l.oid = a.attcollation
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   (select pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
-      'isCollated', case when a.attcollation = 0 then false
-        when l.collprovider = 'd' then (select d.datcollate not in ('C', 'POSIX') or d.datlocprovider <> 'c'
-          from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
-        else l.collcollate is null or l.collcollate not in ('C', 'POSIX') end) order by k.at)::text
+      'isCollated', ${isCollated}) order by k.at)::text
     from pg_catalog.pg_index i
     cross join lateral pg_catalog.unnest(i.indkey[0:i.indnkeyatts - 1]) with ordinality as k(attnum, at)
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum

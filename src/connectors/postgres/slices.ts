@@ -13,6 +13,8 @@ export interface Slice {
   /** The first key of the range, and the first one after it; null: no bound. */
   readonly from: readonly string[] | null;
   readonly to: readonly string[] | null;
+  /** These alone, in this order; absent: those that can be written. */
+  readonly columns?: readonly string[] | undefined;
 }
 
 export function sliceOf({ slice }: RowRange): Slice {
@@ -27,10 +29,17 @@ const sampledBytesMin = 16 * 2 ** 20;
 /**
  * Cuts by keys of rows that are really there, so that a skewed key gives ranges of equal size.
  * @param client in a transaction that sees the rows to be read
+ * @param named what is read; absent: what can be written
  */
-export async function cut(client: pg.Client, table: Table, chunkBytes: number): Promise<readonly SizedRows[]> {
+export async function cut(
+  client: pg.Client,
+  table: Table,
+  chunkBytes: number,
+  named?: readonly string[],
+): Promise<readonly SizedRows[]> {
   const { columns, key, bytes } = table;
-  const isPortable = columns.every((column) => column.isGenerated || column.isPortable);
+  const read = named ?? namesOf(columns);
+  const isPortable = columns.every((column) => column.isPortable || !read.includes(column.name));
   // Of text each message is one row; binary rows begin with a header and end with a trailer.
   const format = isPortable && key !== null ? "binary" : "text";
   const wanted = key === null ? 1 : Math.round(bytes / chunkBytes);
@@ -39,7 +48,7 @@ export async function cut(client: pg.Client, table: Table, chunkBytes: number): 
   const nominal = Math.max(1, bytes);
   const upTo = (range: number): number => Math.floor((nominal * range) / (all.length - 1));
   return all.slice(1).map((to, at): SizedRows => {
-    const slice: Slice = { format, key, from: all[at] ?? null, to };
+    const slice: Slice = { format, key, from: all[at] ?? null, to, columns: named };
     return { slice: JSON.stringify(slice), isOrdered: key !== null, bytes: upTo(at + 1) - upTo(at) };
   });
 }
@@ -96,7 +105,15 @@ function boundOf(key: readonly KeyColumn[], operator: ">=" | "<", values: readon
   return `(${orderOf(key)}) ${operator} (${texts.join(", ")})`;
 }
 
-function conditionOf({ key, from, to }: Slice): string {
+/** Where either side's collation is not that of bytes, both name that: the order is the same on both. */
+function keyOf({ columns }: Table, { key }: Slice): readonly KeyColumn[] | null {
+  const collated = new Set(columns.filter(({ isCollated }) => isCollated).map(({ name }) => name));
+  return key?.map((column) => (collated.has(column.name) ? { ...column, isCollated: true } : column)) ?? null;
+}
+
+function conditionOf(table: Table, slice: Slice): string {
+  const { from, to } = slice;
+  const key = keyOf(table, slice);
   if (key === null) return "";
   const bounds = [
     ...(from === null ? [] : [boundOf(key, ">=", from)]),
@@ -107,9 +124,10 @@ function conditionOf({ key, from, to }: Slice): string {
 
 /** The rows of a range in their order. */
 export function readStatement(table: Table, slice: Slice): string {
-  const columns = namesOf(table.columns).map(quoted).join(", ");
-  const order = slice.key === null ? "" : ` order by ${orderOf(slice.key)}`;
-  const rows = `select ${columns} from only ${qualified(table)}${conditionOf(slice)}${order}`;
+  const columns = (slice.columns ?? namesOf(table.columns)).map(quoted).join(", ");
+  const key = keyOf(table, slice);
+  const order = key === null ? "" : ` order by ${orderOf(key)}`;
+  const rows = `select ${columns} from only ${qualified(table)}${conditionOf(table, slice)}${order}`;
   return `copy (${rows}) to stdout (format ${slice.format})`;
 }
 
@@ -119,5 +137,5 @@ export function writeStatement(table: Table, { format }: Slice): string {
 }
 
 export function deleteStatement(table: Table, slice: Slice): string {
-  return `delete from only ${qualified(table)}${conditionOf(slice)}`;
+  return `delete from only ${qualified(table)}${conditionOf(table, slice)}`;
 }

@@ -14,8 +14,10 @@ import type {
   Frame,
   ItemEnd,
   Observed,
+  OpenTable,
   PlanPage,
   Problem,
+  ReadBudget,
   ReadRequest,
   Source,
 } from "../../ports/source.ts";
@@ -24,6 +26,7 @@ import { definitionOf } from "./definition.ts";
 import { uncarried } from "./uncarried.ts";
 import { sqlStateOf, translate } from "./errors.ts";
 import { literal, schemaPath, tableOf, tablePath } from "./names.ts";
+import { openTable } from "./open-table.ts";
 import type { DatabasePlace } from "./place.ts";
 import { rowsOf } from "./rows.ts";
 import { Session } from "./session.ts";
@@ -61,28 +64,14 @@ export class PostgresSource implements Source {
   async *plan(after: Cursor | null, signal: AbortSignal): AsyncGenerator<PlanPage> {
     // What stands on a target already is met where its schema is made, in one transaction.
     if (this.#options.mayBeAbsent === true) return;
-    const snapshot = await (this.#snapshot ??= this.#export());
-    const found = await tables(this.#holder);
-    const pin = momentText({ snapshot, listing: listingOf(found) });
-    const listed: readonly Listed[] = [
-      ...(await uncarried(this.#holder)).map((problem) => ({ key: problem.path, problem })),
-      ...[
-        ...(await schemas(this.#holder)).map((name) => entryOf(schemaPath(name), "directory")),
-        ...found.map((one) => tableEntry(one, pin)),
-      ].map((entry) => ({ key: orderKey(entry.path, entry.kind === "directory"), entry })),
-    ];
-    const rest = listed.filter(({ key }) => after === null || key > after).toSorted((a, b) => (a.key < b.key ? -1 : 1));
-    for (let from = 0; from < rest.length; from += entriesPerPage) {
-      signal.throwIfAborted();
-      const page = rest.slice(from, from + entriesPerPage);
-      yield {
-        entries: page.flatMap((one) => ("entry" in one ? [one.entry] : [])),
-        problems: page.flatMap((one) => ("problem" in one ? [one.problem] : [])),
-        cursor: must(page.at(-1), "a page has entries").key,
-      };
+    if (this.#options.momentOfEach === true) {
+      yield* pagesOf(await this.#listed(this.#session, null), after, signal);
+      return;
     }
+    const snapshot = await (this.#snapshot ??= this.#export());
+    const missed = (await uncarried(this.#holder)).map((problem) => ({ key: problem.path, problem }));
+    yield* pagesOf([...missed, ...(await this.#listed(this.#holder, snapshot))], after, signal);
   }
-
   async observe(entry: Entry, signal: AbortSignal): Promise<Observed | null> {
     signal.throwIfAborted();
     if (entry.kind !== "table") return { entry, xattrs: null, checksum: null };
@@ -114,6 +103,10 @@ export class PostgresSource implements Source {
     }
   }
 
+  openTable(entry: Entry, signal: AbortSignal, budget?: ReadBudget): Promise<OpenTable | null> {
+    return openTable(this.#session, entry.path, { signal, budget });
+  }
+
   /** @throws source_changed where it cannot be told any more as of that moment, and other tables are there now */
   async definition(entry: Entry, signal: AbortSignal): Promise<Definition> {
     const { snapshot, listing } = momentOf(entry);
@@ -127,6 +120,16 @@ export class PostgresSource implements Source {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
     await this.#holder[Symbol.asyncDispose]();
+  }
+
+  async #listed(session: Session, snapshot: string | null): Promise<readonly Listed[]> {
+    const found = await tables(session);
+    const pin = snapshot === null ? null : momentText({ snapshot, listing: listingOf(found) });
+    const entries = [
+      ...(await schemas(session)).map((name) => entryOf(schemaPath(name), "directory")),
+      ...found.map((one) => tableEntry(one, pin)),
+    ];
+    return entries.map((entry) => ({ key: orderKey(entry.path, entry.kind === "directory"), entry }));
   }
 
   async #export(): Promise<string> {
@@ -213,6 +216,19 @@ function entryOf(path: BytePath, kind: Entry["kind"]): Entry {
 
 type Listed = { readonly key: string } & ({ readonly entry: Entry } | { readonly problem: Problem });
 
+function* pagesOf(listed: readonly Listed[], after: Cursor | null, signal: AbortSignal): Generator<PlanPage> {
+  const rest = listed.filter(({ key }) => after === null || key > after).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  for (let from = 0; from < rest.length; from += entriesPerPage) {
+    signal.throwIfAborted();
+    const page = rest.slice(from, from + entriesPerPage);
+    yield {
+      entries: page.flatMap((one) => ("entry" in one ? [one.entry] : [])),
+      problems: page.flatMap((one) => ("problem" in one ? [one.problem] : [])),
+      cursor: must(page.at(-1), "a page has entries").key,
+    };
+  }
+}
+
 /** When a table was planned: under which snapshot, and with which others beside it. */
 interface Moment {
   readonly snapshot: string | null;
@@ -233,7 +249,7 @@ function listingOf(found: readonly Table[]): string {
   return createHash("sha256").update(paths).digest("hex").slice(0, 16);
 }
 
-function tableEntry(found: Table, pin: string): Entry {
+function tableEntry(found: Table, pin: string | null): Entry {
   const version = { kind: "object", etag: found.fingerprint, versionId: pin, modifiedMs: 0 } as const;
   return { ...entryOf(tablePath(found), "table"), sizeBytes: Math.max(1, found.bytes), version };
 }
