@@ -14,6 +14,7 @@ export const problemTitles: Readonly<Record<ErrorCode, string>> = {
   unreadable: "An entry of the source cannot be read",
   source_changed: "An entry changed while it was read",
   source_vanished: "An entry of the source is gone",
+  schema_changed: "The table of the source has another shape now",
   source_evidence_mismatch: "The source differs from the evidence about it",
   evidence_missing: "The source keeps no such evidence",
   target_unwritable: "The target refuses a write",

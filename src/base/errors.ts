@@ -31,6 +31,7 @@ export const errorCodes = [
   "unreadable",
   "source_changed",
   "source_vanished",
+  "schema_changed",
   "source_evidence_mismatch",
   "evidence_missing",
   "target_unwritable",

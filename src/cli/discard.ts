@@ -4,6 +4,7 @@ import { isProven } from "../model/entry.ts";
 import { decodeItems } from "../model/item-codec.ts";
 import { everyCounter, type Job } from "../model/job.ts";
 import type { ChunkRecord, Store } from "../ports/store.ts";
+import type { Connector } from "../ports/connector.ts";
 import type { Target } from "../ports/target.ts";
 import { connectorFor } from "../lane/connectors.ts";
 import { openOptions } from "./job-spec.ts";
@@ -19,16 +20,18 @@ const staging: ReadonlySet<ChunkRecord["kind"]> = new Set(["pack", "head", "link
 export async function discardStaged(store: Store, job: Job, signal: AbortSignal): Promise<void> {
   const { spec } = job;
   if (spec.kind === "check" || job.runs === 0) return;
+  const connector = await connectorFor(spec.target);
   let target: Target | null = null;
   try {
     for await (const record of store.chunks(job.id)) {
       const items = leftIn(record);
       if (items.length === 0) continue;
-      target ??= await openExisting(job);
+      target ??= await openExisting(connector, job);
       const { chunkId, kind } = record;
       const work: Work = { jobId: job.id, chunkId, kind, items, staging: record.staging };
       await target.discard(work, signal);
     }
+    await connector.forgetJob?.(spec.target, job.id, signal);
   } finally {
     await target?.[Symbol.asyncDispose]();
   }
@@ -49,8 +52,7 @@ function leftIn({ kind, stage, items, endings }: ChunkRecord): readonly Item[] {
   return left.size === 0 ? [] : decodeItems(items).filter((_, index) => left.has(index));
 }
 
-async function openExisting({ id, spec }: Job): Promise<Target> {
-  const connector = await connectorFor(spec.target);
+async function openExisting(connector: Connector, { id, spec }: Job): Promise<Target> {
   // In a directory that is not there, nothing would be found to remove: its disk may only not be mounted.
   return await connector.openTarget(spec.target, { ...openOptions(id, spec), missingRoot: "refuse" });
 }

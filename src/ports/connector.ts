@@ -54,6 +54,8 @@ export interface Connector {
   diagnose(url: string, role: "source" | "target", options: OpenOptions, signal: AbortSignal): AsyncIterable<Finding>;
   /** What one place of this kind needs of another one, as the target. Absent: nothing that each alone does not tell. */
   diagnoseAcross?(source: string, target: string, signal: AbortSignal): AsyncIterable<Finding>;
+  /** What is kept there of a job beside its entries goes: nobody will continue it. Absent where nothing is kept. */
+  readonly forgetJob?: (url: string, jobId: string, signal: AbortSignal) => Promise<void>;
   /** Staged leftovers (partial files, multipart uploads) below the URL; removes them unless `dryRun`. */
   sweep(url: string, request: SweepRequest, options: OpenOptions, signal: AbortSignal): AsyncIterable<Orphan>;
 }

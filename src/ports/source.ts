@@ -50,6 +50,16 @@ export interface ObjectMetadata {
   readonly isPartial: boolean;
 }
 
+/** One column of a table, in the words of its engine. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: string;
+  /** Computed by the server: never sent. */
+  readonly isGenerated: boolean;
+  /** What follows `add column` where a table gets it later. */
+  readonly clause: string;
+}
+
 /** What an entry is right now. */
 export interface Observed {
   readonly entry: Entry;
@@ -58,6 +68,8 @@ export interface Observed {
   readonly checksum: StoreChecksum | null;
   /** Absent where the source is no object store. */
   readonly metadata?: ObjectMetadata;
+  /** Of a table alone. */
+  readonly columns?: readonly TableColumn[];
 }
 
 /**
@@ -144,7 +156,7 @@ export interface Definition {
 }
 
 /** A column, in the words of its database. */
-export interface TableColumn {
+export interface ComparedColumn {
   readonly name: string;
   /** With its modifiers, and its collation where that is not the type's. */
   readonly type: string;
@@ -164,7 +176,7 @@ export interface TableRow {
  * on both sides of a comparison by what one of them has cut.
  */
 export interface OpenTable extends AsyncDisposable {
-  readonly columns: readonly TableColumn[];
+  readonly columns: readonly ComparedColumn[];
   /** In this order; null where nothing says which row is which. */
   readonly key: readonly string[] | null;
   /** All rows and columns, those too that the database computes itself. */

@@ -13,6 +13,7 @@ import type {
   Loss,
   ObjectMetadata,
   Observed,
+  TableColumn,
 } from "./source.ts";
 
 /** A frame of the source; the last frame of each block carries the block's SHA-256 (computed while it was read). */
@@ -75,6 +76,8 @@ export interface Known {
   readonly metadata?: ObjectMetadata | undefined;
   /** A table: what stands around the rows. Asked for by whoever makes the first table. */
   readonly definition?: (() => Promise<Definition>) | undefined;
+  /** A table: its columns in this version of it. */
+  readonly columns?: readonly TableColumn[] | undefined;
 }
 
 /**

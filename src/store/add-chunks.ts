@@ -73,7 +73,7 @@ export async function addChunk(unit: Unit, chunk: NewChunk): Promise<ChunkId> {
     unit.rows.setBlob(id, "endings", chunk.settled.endings);
     recordEndings(unit, id, chunk.settled.told, items);
   }
-  recordLosses(unit, { row: { id }, view: { items } }, chunk.lost ?? []);
+  await recordLosses(unit, { row: { id, parent_id: null }, view: { items } }, chunk.lost ?? []);
   return id;
 }
 

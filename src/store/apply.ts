@@ -28,7 +28,7 @@ export async function applyEffects(unit: Unit, chunk: Loaded, effects: Effects, 
     rows.setBlob(row.id, "endings", encodeEndings([...view.endings, ...effects.endings]));
     recordEndings(unit, row.id, effects.endings, view.items);
   }
-  recordLosses(unit, chunk, effects.lost);
+  await recordLosses(unit, chunk, effects.lost);
   if (effects.verdict !== null) recordVerdict(unit, chunk, effects.verdict, author);
   // After the verdict, which is about what was confirmed.
   if (effects.progress === "clear") await clearReceipts(unit, row.id);

@@ -33,25 +33,44 @@ export function recordEndings(
   }
 }
 
-/** The items go on; what they lost is told. */
-export function recordLosses(
+/**
+ * The items go on; what they lost is told. A large entry loses a thing once, however many of its ranges lost it: its
+ * head says so for all.
+ */
+export async function recordLosses(
   unit: Unit,
-  { row, view }: { readonly row: Pick<ChunkRow, "id">; readonly view: Pick<ChunkView, "items"> },
+  { row, view }: { readonly row: Pick<ChunkRow, "id" | "parent_id">; readonly view: Pick<ChunkView, "items"> },
   lost: readonly ItemLoss[],
-): void {
+): Promise<void> {
   for (const { item, losses } of lost) {
     if (losses.length === 0) continue;
+    const words = JSON.stringify(losses);
+    if (row.parent_id !== null && (await isToldOf(unit, row.parent_id, words))) continue;
     unit.count({ losses: 1 });
     unit.exception({
       job_id: unit.jobId,
-      chunk_id: row.id,
+      chunk_id: row.parent_id ?? row.id,
       path: pathToBytes(view.items()[item]?.entry.path as Item["entry"]["path"]),
       outcome: "lost",
       error: null,
-      lost: JSON.stringify(losses),
+      lost: words,
       at: unit.now,
     });
   }
+}
+
+/** Under the lock of the head: of two ranges that end at once, the second one sees what the first one told. */
+async function isToldOf(unit: Unit, headId: ChunkId, lost: string): Promise<boolean> {
+  await unit.rows.load([headId]);
+  if (unit.isLost(headId, lost)) return true;
+  const told = await unit.tx
+    .selectFrom("exceptions")
+    .select("id")
+    .where("chunk_id", "=", headId)
+    .where("outcome", "=", "lost")
+    .where("lost", "=", lost)
+    .executeTakeFirst();
+  return told !== undefined;
 }
 
 export interface Reader {

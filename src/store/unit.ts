@@ -108,6 +108,11 @@ export class Unit {
     this.#exceptions.push(row);
   }
 
+  /** Such a loss is among what is still to be written. */
+  isLost(chunkId: ChunkId, lost: string): boolean {
+    return this.#exceptions.some((row) => row.outcome === "lost" && row.chunk_id === chunkId && row.lost === lost);
+  }
+
   #opened(phase: number, rows: number): void {
     this.#open[phase] = (this.#open[phase] ?? 0) + rows;
   }

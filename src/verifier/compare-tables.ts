@@ -11,7 +11,7 @@ import { type BytePath, displayPath } from "../model/path.ts";
 import { RowDigest } from "../model/row-digest.ts";
 import type { ItemEnding, TaskResult } from "../model/task.ts";
 import type { Assignment } from "../ports/assignment.ts";
-import type { OpenTable, TableColumn } from "../ports/source.ts";
+import type { OpenTable, ComparedColumn } from "../ports/source.ts";
 import { vanished } from "../ports/source-errors.ts";
 import type { VerifierRole } from "./role.ts";
 import { RowDifferences } from "./row-differences.ts";
@@ -108,7 +108,7 @@ interface DifferenceText {
 }
 
 /** By name: in which order they stand changes nothing of what the rows say. */
-function differentColumns(ours: readonly TableColumn[], theirs: readonly TableColumn[]): DifferenceText | null {
+function differentColumns(ours: readonly ComparedColumn[], theirs: readonly ComparedColumn[]): DifferenceText | null {
   const [here, there] = [typesOf(ours), typesOf(theirs)];
   const missing = ours.filter(({ name }) => !there.has(name));
   const extra = theirs.filter(({ name }) => !here.has(name));
@@ -131,11 +131,11 @@ function differentColumns(ours: readonly TableColumn[], theirs: readonly TableCo
   return { summary: `other columns: ${parts.join(", ")}`, lines };
 }
 
-function typesOf(columns: readonly TableColumn[]): ReadonlyMap<string, string> {
+function typesOf(columns: readonly ComparedColumn[]): ReadonlyMap<string, string> {
   return new Map(columns.map(({ name, type }) => [name, type]));
 }
 
-function columnLine(sign: "-" | "+", { name, type }: TableColumn): string {
+function columnLine(sign: "-" | "+", { name, type }: ComparedColumn): string {
   return visible(`${sign} column ${name} ${type}`);
 }
 

@@ -23,7 +23,11 @@ export async function prepare(role: WorkerRole, { task, items, work, signal }: A
   // A staging place was known before: this is a repair of what was found damaged.
   const repair = task.staging !== null;
   const { source, target } = role;
-  const known = { metadata: seen?.metadata, definition: source.definition?.bind(source, entry, signal) };
+  const known = {
+    metadata: seen?.metadata,
+    definition: source.definition?.bind(source, entry, signal),
+    columns: seen?.columns,
+  };
   const staging = await target.prepare({ ...work, items: [{ ...item, entry }] }, repair, signal, known);
   if (entry.kind !== "table") return { type: "prepared", staging };
   const cut = must(source.cut?.(entry, role.chunkBytes, signal), "a source of tables cuts them");

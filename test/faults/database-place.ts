@@ -1,5 +1,6 @@
 /** Two databases that a job copies between while things break: large enough that each moment can be met. */
 import { onDatabase } from "../testbed/postgres.ts";
+import { until } from "../testbed/server-process.ts";
 
 /** With a key and without one, in several ranges, with an index that takes a while. */
 const tables = `
@@ -34,4 +35,25 @@ export async function isMoment(url: string, moment: Moment): Promise<boolean> {
     const { rowCount } = await client.query(moments[moment]).catch(() => ({ rowCount: 0 }));
     return (rowCount ?? 0) > 0;
   });
+}
+
+export function askOf<Row extends object>(url: string, text: string): Promise<readonly Row[]> {
+  return onDatabase(url, async (client) => (await client.query<Row>(text)).rows);
+}
+
+/** Nobody of Godwit is left on this database, soon after those who worked there have ended. */
+export async function noSessions(url: string): Promise<void> {
+  let left: readonly object[] = [];
+  await until(
+    async () => {
+      left = await askOf(
+        url,
+        `select pid, state, query from pg_stat_activity where datname = current_database()
+          and application_name = 'godwit'`,
+      );
+      return left.length === 0;
+    },
+    () => `sessions are left: ${JSON.stringify(left)}`,
+    10_000,
+  );
 }

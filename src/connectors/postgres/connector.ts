@@ -2,7 +2,9 @@
 import type { Connector } from "../../ports/connector.ts";
 import { diagnose, diagnoseAcross } from "./diagnose.ts";
 import { placeOf } from "./place.ts";
+import { Session } from "./session.ts";
 import { PostgresSource } from "./source.ts";
+import { Steps } from "./steps.ts";
 import { PostgresTarget } from "./target.ts";
 
 export const postgresConnector: Connector = {
@@ -19,6 +21,13 @@ export const postgresConnector: Connector = {
   },
   diagnose,
   diagnoseAcross,
+  forgetJob: async (url, jobId, signal) => {
+    await using session = new Session(placeOf(url), "target");
+    await session.transaction("", signal, async (client) => {
+      const steps = new Steps(client, jobId);
+      if (await steps.isMade()) await steps.clear();
+    });
+  },
   // What a job leaves on a target is a table of its own there, which goes with its end.
   sweep: async function* () {},
 };

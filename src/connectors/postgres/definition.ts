@@ -17,6 +17,8 @@ import type { DatabasePlace } from "./place.ts";
 import type { Session } from "./session.ts";
 
 const outputBytesMax = 2 ** 30;
+/** Sets them apart from what `pg_restore` has said last. */
+const positionsHeading = "--\n-- Name: positions; Type: SEQUENCE SET; Schema: -; Owner: -\n--\n";
 
 export interface DefinitionOptions {
   /** Exported, and held by its session; null: as it is now. */
@@ -69,7 +71,7 @@ export async function definitionOf(
         built,
         ofTables.map((line) => ownerOf(line, owners) as BytePath),
       ),
-      after: `${after}\n${await positionsOf(session)}`,
+      after: `${after}\n${positionsHeading}${await positionsOf(session)}`,
     };
   } finally {
     await rm(folder, { recursive: true, force: true });

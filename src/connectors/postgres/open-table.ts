@@ -3,7 +3,7 @@ import type pg from "pg";
 import { must } from "../../base/assert.ts";
 import type { RowRange } from "../../model/chunk.ts";
 import type { BytePath } from "../../model/path.ts";
-import type { OpenTable, ReadBudget, TableColumn, TableRow } from "../../ports/source.ts";
+import type { OpenTable, ReadBudget, ComparedColumn, TableRow } from "../../ports/source.ts";
 import { type Column, type Table, table } from "./catalog.ts";
 import { sqlStateOf, translate } from "./errors.ts";
 import { qualified, tableOf } from "./names.ts";
@@ -52,7 +52,7 @@ interface Opened extends Reading {
 }
 
 class PostgresTable implements OpenTable {
-  readonly columns: readonly TableColumn[];
+  readonly columns: readonly ComparedColumn[];
   readonly key: readonly string[] | null;
   readonly #opened: Opened;
 
@@ -80,7 +80,7 @@ class PostgresTable implements OpenTable {
   async *rows(range: RowRange): AsyncGenerator<TableRow> {
     const slice = sliceOf(range);
     const key = slice.key?.map(({ name }) => name) ?? [];
-    const all = must(slice.columns, "a range of an open table names its columns");
+    const all = slice.columns;
     // The key comes first: it ends at a tab, since those of values are escaped.
     const columns = [...key, ...all.filter((name) => !key.includes(name))];
     for await (const message of this.#copy({ ...slice, format: "text", columns }, true)) {
@@ -117,7 +117,7 @@ class PostgresTable implements OpenTable {
   }
 }
 
-function told({ name, type, collation, isGenerated }: Column): TableColumn {
+function told({ name, type, collation, isGenerated }: Column): ComparedColumn {
   const parts = [type, ...(collation === null ? [] : [`collate ${collation}`]), ...(isGenerated ? ["generated"] : [])];
   return { name, type: parts.join(" ") };
 }

@@ -52,17 +52,22 @@ async function* limited({ client, statement, budget, signal }: RowsRequest): Asy
 /** A message is `d`, its length with these four bytes, and one row. */
 async function* wholeMessages(pieces: AsyncGenerator<Uint8Array, Copied>): AsyncGenerator<Uint8Array, Copied> {
   let rest = Buffer.alloc(0);
-  for (;;) {
-    const next = await pieces.next();
-    if (next.done === true) return next.value;
-    const bytes = rest.length === 0 ? Buffer.from(next.value) : Buffer.concat([rest, next.value]);
-    let at = 0;
-    while (at + headerBytes <= bytes.length) {
-      const end = at + 1 + bytes.readUInt32BE(at + 1);
-      if (end > bytes.length) break;
-      yield bytes.subarray(at, end);
-      at = end;
+  try {
+    for (;;) {
+      const next = await pieces.next();
+      if (next.done === true) return next.value;
+      const bytes = rest.length === 0 ? Buffer.from(next.value) : Buffer.concat([rest, next.value]);
+      let at = 0;
+      while (at + headerBytes <= bytes.length) {
+        const end = at + 1 + bytes.readUInt32BE(at + 1);
+        if (end > bytes.length) break;
+        yield bytes.subarray(at, end);
+        at = end;
+      }
+      rest = Buffer.from(bytes.subarray(at));
     }
-    rest = Buffer.from(bytes.subarray(at));
+  } finally {
+    // Left early, the rest is still on its way: the session must hear of it.
+    await pieces.return({ rows: 0 });
   }
 }

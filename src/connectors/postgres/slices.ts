@@ -8,13 +8,13 @@ import type pg from "pg";
 /** What both sides must know to find the same rows in the same form. Stored in the queue as JSON. */
 export interface Slice {
   readonly format: "binary" | "text";
+  /** Those that are sent, in the order of the source: a table that inherits may have another one on the target. */
+  readonly columns: readonly string[];
   /** Null: the rows have no order, and are all of the table. */
   readonly key: readonly KeyColumn[] | null;
   /** The first key of the range, and the first one after it; null: no bound. */
   readonly from: readonly string[] | null;
   readonly to: readonly string[] | null;
-  /** These alone, in this order; absent: those that can be written. */
-  readonly columns?: readonly string[] | undefined;
 }
 
 export function sliceOf({ slice }: RowRange): Slice {
@@ -48,7 +48,7 @@ export async function cut(
   const nominal = Math.max(1, bytes);
   const upTo = (range: number): number => Math.floor((nominal * range) / (all.length - 1));
   return all.slice(1).map((to, at): SizedRows => {
-    const slice: Slice = { format, key, from: all[at] ?? null, to, columns: named };
+    const slice: Slice = { format, key, from: all[at] ?? null, to, columns: read };
     return { slice: JSON.stringify(slice), isOrdered: key !== null, bytes: upTo(at + 1) - upTo(at) };
   });
 }
@@ -124,15 +124,15 @@ function conditionOf(table: Table, slice: Slice): string {
 
 /** The rows of a range in their order. */
 export function readStatement(table: Table, slice: Slice): string {
-  const columns = (slice.columns ?? namesOf(table.columns)).map(quoted).join(", ");
+  const columns = slice.columns.map(quoted).join(", ");
   const key = keyOf(table, slice);
   const order = key === null ? "" : ` order by ${orderOf(key)}`;
   const rows = `select ${columns} from only ${qualified(table)}${conditionOf(table, slice)}${order}`;
   return `copy (${rows}) to stdout (format ${slice.format})`;
 }
 
-export function writeStatement(table: Table, { format }: Slice): string {
-  const columns = namesOf(table.columns).map(quoted).join(", ");
+export function writeStatement(table: Table, { format, columns: names }: Slice): string {
+  const columns = names.map(quoted).join(", ");
   return `copy ${qualified(table)}${columns === "" ? "" : ` (${columns})`} from stdin (format ${format})`;
 }
 

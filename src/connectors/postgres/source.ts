@@ -9,6 +9,7 @@ import { type BytePath, displayPath, orderKey } from "../../model/path.ts";
 import type { SizedRows } from "../../model/task.ts";
 import type { OpenOptions } from "../../ports/connector.ts";
 import type {
+  BrokenEnd,
   Cursor,
   Definition,
   Frame,
@@ -72,12 +73,13 @@ export class PostgresSource implements Source {
     const missed = (await uncarried(this.#holder)).map((problem) => ({ key: problem.path, problem }));
     yield* pagesOf([...missed, ...(await this.#listed(this.#holder, snapshot))], after, signal);
   }
+
   async observe(entry: Entry, signal: AbortSignal): Promise<Observed | null> {
     signal.throwIfAborted();
     if (entry.kind !== "table") return { entry, xattrs: null, checksum: null };
     const found = await table(this.#session, tableOf(entry.path));
     if (found === null) return null;
-    return { entry: asPinned(entry, found), xattrs: null, checksum: null };
+    return { entry: asPinned(entry, found), xattrs: null, checksum: null, columns: found.columns };
   }
 
   async *read({ work, skip, budget }: ReadRequest, signal: AbortSignal): AsyncGenerator<Frame> {
@@ -145,6 +147,8 @@ export class PostgresSource implements Source {
   ): AsyncGenerator<Frame> {
     const found = await table(this.#session, tableOf(entry.path));
     if (found === null) return yield { item: index, end: { outcome: "vanished", error: gone(entry.path).toJSON() } };
+    const before = changeOf(entry, found);
+    if (before !== null) return yield { item: index, end: before };
     const slice = sliceOf(must(range, "a range of a table has its rows"));
     const client = await this.#session.client(signal);
     const isHeld = await this.#begin(client, entry);
@@ -152,6 +156,7 @@ export class PostgresSource implements Source {
     const pieces = rowsOf({ client, statement, eachRow: slice.key === null, budget, signal });
     let offset = 0;
     let rows = 0;
+    let refused: Error | null = null;
     try {
       for (;;) {
         const next = await pieces.next();
@@ -164,13 +169,17 @@ export class PostgresSource implements Source {
       }
     } catch (error) {
       signal.throwIfAborted();
-      throw translate(error, this.location);
+      // What the statement names may be gone since it was looked up.
+      if (sqlStateOf(error)?.startsWith("42") !== true) throw translate(error, this.location);
+      refused = translate(error, this.location) as Error;
     } finally {
       await pieces.return({ rows: 0 });
       // Nothing was written. A session that broke has ended it already.
       await client.query("rollback").catch(() => undefined);
     }
-    yield { item: index, end: await this.#endOf(entry, rows, isHeld) };
+    const end = await this.#endOf(entry, rows, isHeld);
+    if (refused !== null && end.outcome === "read") throw refused;
+    yield { item: index, end };
   }
 
   /**
@@ -180,9 +189,8 @@ export class PostgresSource implements Source {
   async #endOf(entry: Entry, rows: number, isHeld: boolean): Promise<ItemEnd> {
     const found = await table(this.#session, tableOf(entry.path));
     if (found === null) return { outcome: "vanished", error: gone(entry.path).toJSON() };
-    const now = asPinned(entry, found);
-    if (entry.version.kind === "object" && entry.version.etag !== found.fingerprint)
-      return { outcome: "changed", error: changed(entry.path).toJSON(), now };
+    const change = changeOf(entry, found);
+    if (change !== null) return change;
     const observed: Observed = { entry, xattrs: null, checksum: null };
     return { outcome: "read", observed, rows, ...(!isHeld && { losses: ["snapshot"] }) };
   }
@@ -235,13 +243,15 @@ interface Moment {
   readonly listing: string;
 }
 
+const noSnapshot = "-";
+
 function momentText({ snapshot, listing }: Moment): string {
-  return `${snapshot} ${listing}`;
+  return `${snapshot ?? noSnapshot} ${listing}`;
 }
 
 function momentOf({ version }: Entry): Moment {
-  const [snapshot = null, listing = ""] = version.kind === "object" ? (version.versionId?.split(" ") ?? []) : [];
-  return { snapshot, listing };
+  const [snapshot = noSnapshot, listing = ""] = version.kind === "object" ? (version.versionId?.split(" ") ?? []) : [];
+  return { snapshot: snapshot === noSnapshot ? null : snapshot, listing };
 }
 
 function listingOf(found: readonly Table[]): string {
@@ -254,10 +264,23 @@ function tableEntry(found: Table, pin: string | null): Entry {
   return { ...entryOf(tablePath(found), "table"), sizeBytes: Math.max(1, found.bytes), version };
 }
 
-/** Its size is nominal, and that of the plan: a table in use grows while it is copied. */
+/**
+ * Its size is nominal, and that of the plan: a table in use grows while it is copied. One with another shape or file is
+ * read without the snapshot from then on. TRUNCATE and most of ALTER TABLE write a new file that an older snapshot sees
+ * empty: the rows that came later would be missing, and nobody would know. (VACUUM FULL and CLUSTER keep what older
+ * snapshots need, but the catalog does not tell them from the others.)
+ */
 function asPinned(entry: Entry, { fingerprint }: Table): Entry {
   const { version } = entry;
-  return version.kind === "object" ? { ...entry, version: { ...version, etag: fingerprint } } : entry;
+  if (version.kind !== "object" || version.etag === fingerprint) return entry;
+  const versionId = momentText({ snapshot: null, listing: momentOf(entry).listing });
+  return { ...entry, version: { ...version, etag: fingerprint, versionId } };
+}
+
+/** @returns null while it is as it was pinned */
+function changeOf(entry: Entry, found: Table): BrokenEnd | null {
+  const now = asPinned(entry, found);
+  return now === entry ? null : { outcome: "changed", error: changed(entry.path).toJSON(), now };
 }
 
 function gone(path: BytePath): GodwitError {

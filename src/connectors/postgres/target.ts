@@ -23,12 +23,14 @@ import type {
   WriteReceipt,
 } from "../../ports/target.ts";
 import { type Table, table } from "./catalog.ts";
+import { runEach } from "./closing.ts";
 import { translate } from "./errors.ts";
 import { qualified, tableOf } from "./names.ts";
 import type { DatabasePlace } from "./place.ts";
 import { RowWriter } from "./row-writer.ts";
 import { rowsOf } from "./rows.ts";
 import { Session } from "./session.ts";
+import { followShape } from "./shape.ts";
 import { readStatement, sliceOf } from "./slices.ts";
 import { leaseLost, refuseOlder, Steps } from "./steps.ts";
 
@@ -64,7 +66,9 @@ export class PostgresTarget implements Target {
 
   async prepare(work: Work, repair: boolean, signal: AbortSignal, known?: Known): Promise<string | null> {
     const { entry } = must(work.items[0], "a head has one item");
-    await this.#makeSchema(work, must(known?.definition, "a database comes with its definition"), signal);
+    const definition = must(known?.definition, "a database comes with its definition");
+    const wanted = must(known?.columns, "a table comes with its columns");
+    await this.#makeSchema(work, definition, signal);
     const step = tableStep(entry.path);
     return this.#session.transaction("", signal, async (client) => {
       const steps = new Steps(client, work.jobId);
@@ -75,9 +79,13 @@ export class PostgresTarget implements Target {
         // A job that begins the table anew: its shape was changed meanwhile, or an earlier answer was lost.
         await client.query(`truncate only ${qualified(tableOf(entry.path))}`);
         await steps.remove(rowsStep(entry.path, ""));
+        await followShape(client, entry.path, { there: (await this.#table(entry.path)).columns, wanted });
       }
+      const isAnew = !repair && isOfOther(before?.token ?? null, work);
+      // Its indexes may be others too.
+      const data = isAnew ? (await definition()).tables.get(entry.path) : before?.data;
       const token = tokenOf(work);
-      await steps.put(step, { token, epoch: 0, data: before?.data ?? null, isDone: before?.isDone ?? false });
+      await steps.put(step, { token, epoch: 0, data: data ?? null, isDone: !isAnew && (before?.isDone ?? false) });
       return token;
     });
   }
@@ -94,7 +102,7 @@ export class PostgresTarget implements Target {
       return nothingLost;
     }
     const item = must(work.items[0], "a range has one item");
-    const found = await this.#table(item);
+    const found = await this.#table(item.entry.path);
     const token = must(work.staging, "the head of a range was prepared");
     const loaded = await this.#session
       .transaction("", signal, async (client) => {
@@ -156,20 +164,23 @@ export class PostgresTarget implements Target {
     return nothingLost;
   }
 
-  async seal(work: Work, _skip: ReadonlySet<number>, signal: AbortSignal): Promise<WriteReceipt> {
-    await this.#session.transaction("", signal, async (client) => {
+  async seal(work: Work, skip: ReadonlySet<number>, signal: AbortSignal): Promise<WriteReceipt> {
+    const failed = await this.#session.transaction("", signal, async (client) => {
       const steps = new Steps(client, work.jobId);
       await steps.lock(`chunk ${work.chunkId}`, true);
       await steps.lock(afterStep, false);
       // Gone with all others: it was done before, by somebody whose answer was lost.
-      if (!(await steps.isMade())) return;
+      if (!(await steps.isMade())) return [];
       const after = await steps.find(afterStep, "for update");
-      if (after === null) return;
+      if (after === null) return [];
       await inBulk(client);
-      await client.query(`${after.data ?? ""}; set search_path = ''`);
+      const unmade = await runEach(client, after.data ?? "");
+      await client.query("set search_path = ''");
       await steps.clear();
+      return unmade;
     });
-    return nothingLost;
+    const item = work.items.findIndex((_, index) => !skip.has(index));
+    return failed.length === 0 ? nothingLost : { refused: [{ item, error: notMade(failed).toJSON() }], lost: [] };
   }
 
   remove(): Promise<boolean> {
@@ -222,9 +233,9 @@ export class PostgresTarget implements Target {
     }
   }
 
-  async #table({ entry }: Item): Promise<Table> {
-    const found = await table(this.#session, tableOf(entry.path));
-    if (found === null) throw missing(entry.path);
+  async #table(path: BytePath): Promise<Table> {
+    const found = await table(this.#session, tableOf(path));
+    if (found === null) throw missing(path);
     return found;
   }
 }
@@ -259,6 +270,19 @@ function isNewer(token: string | null, { chunkId, epoch = 0 }: Work): boolean {
   if (token === null) return false;
   const [chunk = 0, before = 0] = token.split(":").map(Number);
   return chunk > chunkId || (chunk === chunkId && before > epoch);
+}
+
+/** Another row of the queue has prepared it: the table is begun anew. */
+function isOfOther(token: string | null, { chunkId }: Work): boolean {
+  return token !== null && Number(token.split(":")[0]) !== chunkId;
+}
+
+function notMade(failed: readonly string[]): GodwitError {
+  return new GodwitError("target_unwritable", {
+    disposition: "rejected",
+    what: `not made on the target: ${failed.join("; ")}`,
+    hint: "All else was. Look at the tables that they are about, in this report, and make them by hand.",
+  });
 }
 
 function missing(path: BytePath): GodwitError {
