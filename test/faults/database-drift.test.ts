@@ -127,5 +127,5 @@ describeOnPostgres("a table that changes while it is copied", (postgres) => {
 async function rangesDone(url: string): Promise<number> {
   const made = await askOf(url, "select from pg_tables where schemaname = 'godwit' and tablename = 'steps'");
   if (made.length === 0) return 0;
-  return (await askOf(url, "select from godwit.steps where step like 'rows public/changing %'")).length;
+  return (await askOf(url, "select from godwit.steps where step like 'rows public/changing/%'")).length;
 }
