@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { GodwitError } from "../base/errors.ts";
 import type { JobSpec } from "../model/job.ts";
-import { specOf } from "../model/job-spec.ts";
+import { databaseObjection } from "../model/database-wishes.ts";
+import { type JobWishes, specOf } from "../model/job-spec.ts";
 import type { OpenOptions } from "../ports/connector.ts";
 import { type GivenList, identify, refuseOtherList } from "../lane/lists.ts";
 import { parseManifest } from "../lane/manifest.ts";
@@ -23,10 +24,9 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
   const source = placeUrl(from);
   const target = placeUrl(to);
   const deleting = "delete" in values && values.delete;
-  refuseForDatabases({ kind, source, target }, values);
   if (kind !== "check") refuseNested({ source, target, deleting });
   const sourceEvidence = parseEvidence(values.sourceEvidence, source);
-  return specOf({
+  const wishes: JobWishes = {
     kind,
     source,
     target,
@@ -49,32 +49,24 @@ export function jobSpec({ kind, source: from, target: to, values }: JobRequest):
       pathStyle: values.s3PathStyle,
       profile: values.s3Profile,
     },
-  });
+  };
+  refuseForDatabases(wishes, values);
+  return specOf(wishes);
 }
 
 /** What has no meaning for rows, or is not there for them yet: refused with its name. @throws usage */
-function refuseForDatabases(
-  { kind, source, target }: Pick<JobSpec, "kind" | "source" | "target">,
-  values: JobValues | SyncValues,
-): void {
-  if (!isDatabase(source) && !isDatabase(target)) return;
-  if (isDatabase(source) !== isDatabase(target))
-    throw usage(
-      kind === "check" ? "a database is compared with a database alone" : "a database is copied to a database alone",
-      "Name a database on both sides.",
-    );
-  if (kind === "sync") throw usage("databases are not for sync", "Use godwit copy, to an empty database.");
-  const given: readonly (readonly [option: string, isGiven: boolean])[] = [
-    ["--include", values.include.length > 0],
-    ["--exclude", values.exclude.length > 0],
-    ["--files-from", values.filesFrom !== null],
-    ["--file-digest", values.fileDigest],
-    ["--source-evidence", values.sourceEvidence !== "none"],
-    ["--verify checksum", values.verify === "checksum"],
-    ["--dry-run", values.dryRun],
-  ];
-  for (const [option, isGiven] of given)
-    if (isGiven) throw usage(`${option} says nothing about databases`, `Leave out ${option}.`);
+function refuseForDatabases(wishes: JobWishes, { dryRun }: Pick<JobValues, "dryRun">): void {
+  if (dryRun && isDatabase(wishes.source))
+    throw usage("--dry-run says nothing about databases", "Leave out --dry-run.");
+  const objection = databaseObjection(wishes);
+  if (objection === null) return;
+  const { wish, what, hint } = objection;
+  const isOption = wish !== "kind" && wish !== "target";
+  throw usage(isOption ? `--${kebabCase(wish)} ${what}` : what, hint);
+}
+
+function kebabCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 export function openOptions(jobId: string, spec: JobSpec): OpenOptions {

@@ -4,7 +4,8 @@ import { z } from "zod";
 import { GodwitError } from "../../base/errors.ts";
 import { refuseNested } from "../../coordinator/nested.ts";
 import { type JobSpec, type JobTerms, usualTerms } from "../../model/job.ts";
-import { specOf } from "../../model/job-spec.ts";
+import { databaseObjection } from "../../model/database-wishes.ts";
+import { type JobWishes, specOf } from "../../model/job-spec.ts";
 import { estimatedEnd } from "../../model/pace.ts";
 import { JobOptionsDiffer } from "../../ports/access.ts";
 import { placeOf, refuseForbidden } from "../allow-list.ts";
@@ -87,7 +88,7 @@ function specOfBody(body: SubmitBody, { allowLists }: Pick<Api, "allowLists">): 
   if (body.source_evidence === "store" && !source.startsWith("s3:"))
     throw invalid([{ field: "source_evidence", detail: "a directory keeps no checksums to compare with" }]);
   if (body.kind !== "check") refuseNestedFields(source, target, body.delete);
-  return specOf({
+  const wishes: JobWishes = {
     kind: body.kind,
     source,
     target,
@@ -110,7 +111,15 @@ function specOfBody(body: SubmitBody, { allowLists }: Pick<Api, "allowLists">): 
       pathStyle: body.s3.path_style,
       profile: body.s3.profile,
     },
-  });
+  };
+  const objection = databaseObjection(wishes);
+  if (objection !== null) throw invalid([{ field: fieldOf(objection.wish), detail: objection.what }]);
+  return specOf(wishes);
+}
+
+/** As the body of a request names it. */
+function fieldOf(wish: keyof JobWishes): string {
+  return wish === "source" || wish === "target" ? `${wish}_path` : snakeCase(wish);
 }
 
 function refuseNestedFields(source: string, target: string, deleting: boolean): void {
