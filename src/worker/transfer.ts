@@ -30,6 +30,7 @@ export async function transfer(
   known: Known | null = null,
 ): Promise<TaskResult> {
   const { task, items, work, signal } = assignment;
+  if (task.kind === "directories") await makeAround(role, assignment);
   const skip = known === null ? assignment.skip : withItems(assignment.skip, known.endings);
   const judge = role.evidence === null ? null : await openWitness(role.evidence, { ...assignment, skip });
   const firstBlock = startOf(task.receipts.count, items, judge !== null);
@@ -73,6 +74,13 @@ export async function transfer(
   const ended = withItems(skip, progress.endings);
   const lost = [...(known?.lost ?? []), ...lostInRead, ...receipt.lost];
   return { type: "transferred", progress, evidence: restsOn(items, ended, twice ?? judge), lost };
+}
+
+/** What stands around tables is made with the first of them, and without any where there is none. */
+async function makeAround({ source, target }: WorkerRole, { items, work, signal }: Assignment): Promise<void> {
+  const [item] = items;
+  if (source.definition === undefined || item === undefined) return;
+  await target.prepare(work, false, signal, { definition: source.definition.bind(source, item.entry, signal) });
 }
 
 function withItems(items: ReadonlySet<number>, endings: readonly ItemEnding[]): ReadonlySet<number> {

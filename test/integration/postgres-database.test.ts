@@ -71,6 +71,19 @@ describeOnPostgres("a database", (postgres) => {
     expect(rows).toMatchObject({ "public/a": 20_000, "public/no_key": 503, "other/b": 3_000, "public/none": 0 });
   });
 
+  test("without any table arrives too, and one that is empty but for its schema", async () => {
+    const [from, to] = [await postgres.database(), await postgres.database()];
+    await fill(
+      from,
+      `create schema s; create type s.mood as enum ('a'); create sequence s.q; select nextval('s.q');
+       create function s.f() returns int language sql as 'select 1'; create view s.v as select s.f();
+       create materialized view s.m as select * from s.v; comment on schema s is 'only functions'`,
+    );
+    const end = await godwit(["copy", from, to], { state: tempDir("state") });
+    expect(end.exitCode, end.stderr).toBe(0);
+    expect(databaseText(to)).toEqual(databaseText(from));
+  });
+
   test("with large objects is not said to be whole: what was left out is named", async () => {
     const [from, to] = [await postgres.database(), await postgres.database()];
     await fill(

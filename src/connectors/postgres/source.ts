@@ -128,7 +128,7 @@ export class PostgresSource implements Source {
     const found = await tables(session);
     const pin = snapshot === null ? null : momentText({ snapshot, listing: listingOf(found) });
     const entries = [
-      ...(await schemas(session)).map((name) => entryOf(schemaPath(name), "directory")),
+      ...(await schemas(session)).map((name) => pinnedEntry(schemaPath(name), "directory", { shape: "", pin })),
       ...found.map((one) => tableEntry(one, pin)),
     ];
     return entries.map((entry) => ({ key: orderKey(entry.path, entry.kind === "directory"), entry }));
@@ -217,8 +217,13 @@ export class PostgresSource implements Source {
   }
 }
 
-function entryOf(path: BytePath, kind: Entry["kind"]): Entry {
-  const version = { kind: "object", etag: "", versionId: null, modifiedMs: 0 } as const;
+interface Pinned {
+  readonly shape: string;
+  readonly pin: string | null;
+}
+
+function pinnedEntry(path: BytePath, kind: Entry["kind"], { shape, pin }: Pinned): Entry {
+  const version = { kind: "object", etag: shape, versionId: pin, modifiedMs: 0 } as const;
   return { path, kind, sizeBytes: 0, version, attributes: null, link: null, sparse: false };
 }
 
@@ -260,8 +265,8 @@ function listingOf(found: readonly Table[]): string {
 }
 
 function tableEntry(found: Table, pin: string | null): Entry {
-  const version = { kind: "object", etag: found.fingerprint, versionId: pin, modifiedMs: 0 } as const;
-  return { ...entryOf(tablePath(found), "table"), sizeBytes: Math.max(1, found.bytes), version };
+  const entry = pinnedEntry(tablePath(found), "table", { shape: found.fingerprint, pin });
+  return { ...entry, sizeBytes: Math.max(1, found.bytes) };
 }
 
 /**
@@ -293,9 +298,9 @@ function gone(path: BytePath): GodwitError {
 
 function otherTables(where: string): GodwitError {
   return new GodwitError("source_changed", {
-    disposition: "fatal",
+    disposition: "rejected",
     what: `${where} has other tables than when the job was planned, and the snapshot of that moment is gone`,
-    hint: "Nothing was copied yet: start the copy anew with --new.",
+    hint: "Start the copy anew, into an empty database, with --new.",
   });
 }
 

@@ -67,8 +67,9 @@ export class PostgresTarget implements Target {
   async prepare(work: Work, repair: boolean, signal: AbortSignal, known?: Known): Promise<string | null> {
     const { entry } = must(work.items[0], "a head has one item");
     const definition = must(known?.definition, "a database comes with its definition");
-    const wanted = must(known?.columns, "a table comes with its columns");
     await this.#makeSchema(work, definition, signal);
+    if (entry.kind !== "table") return null;
+    const wanted = must(known?.columns, "a table comes with its columns");
     const step = tableStep(entry.path);
     return this.#session.transaction("", signal, async (client) => {
       const steps = new Steps(client, work.jobId);
