@@ -13,7 +13,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   transform: ["base", "model", "ports"],
   stream: ["base", "model", "ports"],
   move: ["base", "model", "ports"],
-  pgwire: ["base"],
+  pgwire: ["base", "model"],
   router: ["base", "model", "ports", "pgwire"],
   connectors: ["base", "model", "ports", "pgwire"],
   decorators: ["base", "model", "ports"],
