@@ -93,13 +93,15 @@ for (const [type, cell] of Object.entries(cells)) {
 }
 
 test("a row with a cell that its column cannot hold is told, and nothing of it is sent", () => {
-  const encoder = new CopyEncoder(["integer", "date"].map(copyColumn));
-  encoder.add([1, 2]);
+  const encoder = new CopyEncoder(["integer", "date", "text"].map(copyColumn));
+  encoder.add([1, 2, ""]);
   const bytes = encoder.bytes;
   for (const [row, column] of [
-    [[2 ** 31, 0], 0],
-    [[1.5, 0], 0],
-    [[1, "0000-00-00"], 1],
+    [[2 ** 31, 0, ""], 0],
+    [[1.5, 0, ""], 0],
+    [[1, "0000-00-00", ""], 1],
+    [[1, 0, "a\0b"], 2],
+    [[1, 0, `${"é".repeat(40)}\0`], 2],
   ] as const) {
     const failure = (() => {
       try {

@@ -103,6 +103,7 @@ export class FieldWriter {
   plainText(value: string): void {
     this.#need(value.length * bytesPerUnitMax);
     const length = value.length <= shortUnits ? this.#ascii(value) : -1;
+    if (length < 0 && value.includes("\0")) throw noZeros();
     this.#at += length >= 0 ? length : this.#bytes.write(value, this.#at, "utf8");
   }
 
@@ -128,6 +129,7 @@ export class FieldWriter {
     for (let at = 0; at < value.length; at += 1) {
       const code = value.charCodeAt(at);
       if (code > 0x7f) return -1;
+      if (code === 0) throw noZeros();
       this.#bytes[from + at] = code;
     }
     return value.length;
@@ -140,6 +142,10 @@ export class FieldWriter {
     this.#bytes = larger;
     this.#view = viewOf(larger);
   }
+}
+
+function noZeros(): RangeError {
+  return new RangeError("a text of PostgreSQL cannot hold the character U+0000");
 }
 
 function viewOf(bytes: Uint8Array): DataView {

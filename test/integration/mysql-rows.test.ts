@@ -156,7 +156,8 @@ async function readBack({ to, client, table, columns, range }: Range): Promise<D
   const found = await postgresTable(to, table);
   if (found === null) throw new Error("the table is not there");
   expect(found.columns.map(({ type }) => type)).toEqual(columns.map(({ target }) => target.type));
-  const slice = { ...postgresSlice(range), format: decoder.format };
+  const slice = postgresSlice(range);
+  expect(slice.format).toBe(decoder.format);
   const rows = new CopyRows(decoder.format, (row) => digester.add(decoder.decode(row)));
   for await (const bytes of copyOut(client, postgresRead(found, slice), never)) rows.push(bytes);
   rows.end();
@@ -169,8 +170,7 @@ async function copyTable(
   { table, mapped, chunkBytes }: { table: Table; mapped: MappedDefinition; chunkBytes: number },
 ): Promise<readonly Digest[]> {
   const columns = mapped.columns.get(tablePath(table)) ?? [];
-  const types = new Map(columns.map(({ source, target }) => [source.name, target.type]));
-  const ranges = await cut(pair.from, table, { chunkBytes, types }, never);
+  const ranges = await cut(pair.from, table, { chunkBytes, columns }, never);
   const sent: Digest[] = [];
   for (const range of ranges) sent.push(await send({ ...pair, table, columns, range }));
   await pair.client.query(mapped.definition.tables.get(tablePath(table)) ?? "");
@@ -393,6 +393,42 @@ describeOnPostgres("from MariaDB", (postgres) => {
       }
       expect(count).toBe(300);
       expect(most).toBeLessThan(150 * 2 ** 20);
+    });
+
+    test("a server that restarts in the middle is told as one that can be tried again, and is", async () => {
+      const url = await mariadb.database();
+      await onSource(url, [
+        "create table t (id int primary key, filler varchar(200))",
+        "insert into t select seq, repeat('x', 200) from seq_1_to_300000",
+      ]);
+      const { from } = await openPair(url, await postgres.database());
+      const kinds: ColumnType[] = [{ kind: "integer", bits: 32, isUnsigned: false }];
+      const rows = rowsOf({ session: from, statement: "select id from t order by filler, id", kinds, signal: never });
+      await rows.next();
+      await mariadb.server().restart("immediate");
+      await expect(Array.fromAsync(rows)).rejects.toMatchObject({ code: "store_unreachable", disposition: "retry" });
+      expect(await from.rows("select count(*) as n from t")).toEqual([{ n: 300_000 }]);
+    });
+
+    test("a range of a composite key is found in its index", async () => {
+      const url = await mariadb.database();
+      await onSource(url, [
+        "create table t (a int, b datetime, c decimal(5,1), filler varchar(200), primary key (a, b, c))",
+        "insert into t select seq div 100, '2024-01-01' + interval seq second, seq % 7, repeat('x', 200) from seq_1_to_20000",
+        "analyze table t",
+      ]);
+      const { from } = await openPair(url, await postgres.database());
+      const [table] = await tables(from);
+      if (table === undefined) throw new Error("the table is there");
+      const columns = definitionFor(from.database, [table]).columns.get(tablePath(table)) ?? [];
+      const ranges = await cut(from, table, { chunkBytes: 512 * 1024, columns }, never);
+      expect(ranges.length).toBeGreaterThan(5);
+      const [plan] = await from.rows<{ type: string; key: string; rows: string; Extra: string }>(
+        `explain ${readStatement(table, sliceOf(ranges[2] as SizedRows))}`,
+      );
+      expect(plan).toMatchObject({ type: "range", key: "PRIMARY" });
+      expect(Number(plan?.rows)).toBeLessThan(8_000);
+      expect(plan?.Extra).not.toContain("filesort");
     });
 
     test("an answer that is left early, aborted or refused leaves a session that can be used", async () => {

@@ -51,6 +51,7 @@ export async function* rowsOf({ session, statement, kinds, signal }: RowsRequest
     throw translate(error, session.where);
   } finally {
     signal.removeEventListener("abort", onAbort);
+    answer[Symbol.dispose]();
     if (!answer.isComplete) await session.terminate(connection);
   }
 }
@@ -72,7 +73,7 @@ interface Command {
   on(event: "end", heard: () => void): void;
 }
 
-class Answer {
+class Answer implements Disposable {
   isComplete = false;
   readonly #connection: Connection;
   readonly #waiting: RowBatch[] = [];
@@ -81,8 +82,13 @@ class Answer {
   #failure: { readonly cause: unknown } | null = null;
   #news = Promise.withResolvers<void>();
 
+  /** A command without a callback does not hear that its connection broke: only the connection tells it. */
+  readonly #onBroken = (error: unknown = new Error("the connection ended")): void => this.break(error);
+
   constructor(connection: Connection, statement: string, kinds: readonly ColumnType[]) {
     this.#connection = connection;
+    connection.on("error", this.#onBroken);
+    connection.on("end", this.#onBroken);
     const command = connection.execute(statement) as unknown as Command;
     command.buildParserFromFields = (fields) => {
       const rows = new BinaryRows(
@@ -107,6 +113,11 @@ class Answer {
       this.#flush();
       this.#news.resolve();
     });
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection.off("error", this.#onBroken);
+    this.#connection.off("end", this.#onBroken);
   }
 
   break(cause: unknown): void {

@@ -5,6 +5,8 @@ import { displayPath } from "../../model/path.ts";
 import type { SizedRows } from "../../model/task.ts";
 import type { Column, Index, Table } from "./catalog.ts";
 import { selected } from "./column-kinds.ts";
+import type { MappedColumn } from "./mapping.ts";
+import { formatFor } from "../../pgwire/copy-encode.ts";
 import { literal, qualified, quoted, tablePath } from "./names.ts";
 import type { Session } from "./session.ts";
 
@@ -57,25 +59,34 @@ const orders: Readonly<Record<string, Order>> = {
   ),
 };
 
+/** Kinds of the target that have the same order: a number that becomes a text does not. */
+const kindsInOrder: Readonly<Record<Order, ReadonlySet<string>>> = {
+  plain: new Set(["integer", "decimal", "boolean", "date", "timestamp", "timestamptz"]),
+  bytes: new Set(["text", "uuid"]),
+  hex: new Set(["bytes"]),
+};
+
 /**
  * The key by which rows are in order: the primary one, unless only another one needs no sorting. Of a key no column may be
- * NULL, cut off at a prefix, or of a type whose order differs between the two engines.
+ * NULL, cut off at a prefix, or of types whose order differs between the two engines.
  */
-function keyOf(table: Table): readonly Column[] | null {
-  const candidates = table.indexes.flatMap((index): readonly (readonly Column[])[] => {
-    const columns = columnsOf(table, index);
+function keyOf(table: Table, mapped: readonly MappedColumn[]): readonly MappedColumn[] | null {
+  const candidates = table.indexes.flatMap((index): readonly (readonly MappedColumn[])[] => {
+    const columns = columnsOf(index, mapped);
     return columns === null ? [] : [columns];
   });
-  const plain = candidates.find((columns) => columns.every(({ type }) => orders[type] === "plain"));
+  const plain = candidates.find((columns) => columns.every(({ source }) => orders[source.type] === "plain"));
   return plain ?? candidates[0] ?? null;
 }
 
-function columnsOf(table: Table, { isUnique, parts }: Index): readonly Column[] | null {
+function columnsOf({ isUnique, parts }: Index, mapped: readonly MappedColumn[]): readonly MappedColumn[] | null {
   if (!isUnique) return null;
-  const found: Column[] = [];
+  const found: MappedColumn[] = [];
   for (const { column, prefix } of parts) {
-    const one = table.columns.find(({ name }) => name === column);
-    if (one === undefined || one.isNullable || prefix !== null || orders[one.type] === undefined) return null;
+    const one = mapped.find(({ source }) => source.name === column);
+    if (one === undefined || one.source.isNullable || prefix !== null) return null;
+    const order = orders[one.source.type];
+    if (order === undefined || !kindsInOrder[order].has(one.target.column.kind)) return null;
     found.push(one);
   }
   return found;
@@ -84,27 +95,30 @@ function columnsOf(table: Table, { isUnique, parts }: Index): readonly Column[] 
 /**
  * Cuts by keys of rows that are really there, so that a skewed key gives ranges of equal size: the index is walked once,
  * range by range, by the server.
- * @param types of the columns on the target, by name
+ * @param columns all of the table
  */
 export async function cut(
   session: Session,
   table: Table,
-  { chunkBytes, types }: { readonly chunkBytes: number; readonly types: ReadonlyMap<string, string> },
+  { chunkBytes, columns }: { readonly chunkBytes: number; readonly columns: readonly MappedColumn[] },
   signal: AbortSignal,
 ): Promise<readonly SizedRows[]> {
-  const key = keyOf(table);
+  const key = keyOf(table, columns);
+  const format = formatFor(columns.map(({ target }) => target));
   const wanted = key === null ? 1 : Math.round(table.bytes / chunkBytes);
-  const borders = wanted <= 1 || key === null ? [] : await bordersOf(session, table, { key, wanted }, signal);
+  const borders =
+    wanted <= 1 || key === null
+      ? []
+      : await bordersOf(session, table, { key: key.map(({ source }) => source), wanted }, signal);
   const all: readonly (readonly string[] | null)[] = [null, ...borders, null];
   const nominal = Math.max(1, table.bytes);
   const upTo = (range: number): number => Math.floor((nominal * range) / (all.length - 1));
   const keys =
-    key?.map(({ name, type }): SliceKey => {
-      const isCollated = orders[type] === "bytes" && type !== "uuid";
-      return { name, type: types.get(name) ?? "text", isCollated };
+    key?.map(({ source: { name }, target: { type, column } }): SliceKey => {
+      return { name, type, isCollated: column.kind === "text" };
     }) ?? null;
   return all.slice(1).map((to, at): SizedRows => {
-    const slice: Slice = { format: "binary", key: keys, from: all[at] ?? null, to };
+    const slice: Slice = { format, key: keys, from: all[at] ?? null, to };
     return { slice: JSON.stringify(slice), isOrdered: key !== null, bytes: upTo(at + 1) - upTo(at) };
   });
 }
