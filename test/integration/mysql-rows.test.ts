@@ -254,7 +254,7 @@ describeOnPostgres("from MariaDB", (postgres) => {
         const told = await from.rows<{ told: string | null }>(
           `select ${askFor(kind, selected(column))} as told from ${qualified(table)} order by id`,
         );
-        const statement = readStatement(table, { format: "binary", key: null, from: null, to: null });
+        const statement = readStatement(table, { format: "binary", columns: [], key: null, from: null, to: null });
         const values: RowValue[] = [];
         for await (const { rows } of rowsOf({ session: from, statement, kinds, signal: never }))
           values.push(...rows.map(([, value = null]) => value));
@@ -381,7 +381,7 @@ describeOnPostgres("from MariaDB", (postgres) => {
       const { from } = await openPair(url, await postgres.database());
       const [table] = await tables(from);
       if (table === undefined) throw new Error("the table is there");
-      const statement = readStatement(table, { format: "binary", key: null, from: null, to: null });
+      const statement = readStatement(table, { format: "binary", columns: [], key: null, from: null, to: null });
       let [count, most] = [0, 0];
       const before = process.memoryUsage().arrayBuffers;
       const kinds = table.columns.map(kindOf);

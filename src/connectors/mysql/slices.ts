@@ -25,6 +25,8 @@ export interface SliceKey {
  */
 export interface Slice {
   readonly format: "binary" | "text";
+  /** Those that are sent, in the order of the source. */
+  readonly columns: readonly string[];
   /** Null: the rows have no order, and are all of the table. */
   readonly key: readonly SliceKey[] | null;
   /** The first key of the range, and the first one after it; null: no bound. */
@@ -117,8 +119,9 @@ export async function cut(
     key?.map(({ source: { name }, target: { type, column } }): SliceKey => {
       return { name, type, isCollated: column.kind === "text" };
     }) ?? null;
+  const names = columns.map(({ source }) => source.name);
   return all.slice(1).map((to, at): SizedRows => {
-    const slice: Slice = { format, key: keys, from: all[at] ?? null, to };
+    const slice: Slice = { format, columns: names, key: keys, from: all[at] ?? null, to };
     return { slice: JSON.stringify(slice), isOrdered: key !== null, bytes: upTo(at + 1) - upTo(at) };
   });
 }
