@@ -20,12 +20,13 @@ export async function fillDatabase(url: string): Promise<void> {
 /** Moments of a copy, as its target shows them. */
 export const moments = {
   "while the schema is made":
-    "select from pg_stat_activity where application_name = 'godwit' and state = 'idle in transaction'",
+    "select from pg_stat_activity where application_name = 'godwit' and state = 'idle in transaction' and datname = current_database()",
   "in the middle of a COPY":
-    "select from pg_stat_progress_copy where type = 'PIPE' and command = 'COPY FROM' and bytes_processed > 0",
+    "select from pg_stat_progress_copy where type = 'PIPE' and command = 'COPY FROM' and bytes_processed > 0 and datname = current_database()",
   "after ranges were recorded": "select from godwit.steps where step like 'rows %' offset 2",
-  "while an index is built": "select from pg_stat_progress_create_index",
-  "while rows are read back": "select from pg_stat_progress_copy where command = 'COPY TO'",
+  "while an index is built": "select from pg_stat_progress_create_index where datname = current_database()",
+  "while rows are read back":
+    "select from pg_stat_progress_copy where command = 'COPY TO' and datname = current_database()",
 } as const;
 export type Moment = keyof typeof moments;
 

@@ -94,6 +94,14 @@ async function runTool(program: string, args: readonly string[], signal: AbortSi
       });
     }
     const [first = "it ended without a word"] = stderr.split("\n");
+    if (isPassing(stderr)) {
+      throw new GodwitError("store_unreachable", {
+        disposition: "retry",
+        what: `${program} lost the source: ${first}`,
+        hint: "It is tried again once the server answers.",
+        cause,
+      });
+    }
     throw new GodwitError("unreadable", {
       disposition: "rejected",
       what: `${program} failed: ${first}`,
@@ -101,6 +109,11 @@ async function runTool(program: string, args: readonly string[], signal: AbortSi
       cause,
     });
   }
+}
+
+/** In the words of libpq, which has no codes: the server is away, or the snapshot went with it. */
+export function isPassing(stderr: string): boolean {
+  return /connection to server|server closed the connection|terminating connection|snapshot/i.test(stderr);
 }
 
 /** Newer tools fence what psql would obey; a server takes statements alone. */
